@@ -1,0 +1,58 @@
+//! Compiles the C++ shim, checks that libtorch is the version tch was written for, and sets the
+//! run path so that the built program needs no environment variables.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script speaks to cargo through its environment and its failure"
+)]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const LIBTORCH_VERSION: &str = "2.13.0";
+
+fn main() {
+    let lib =
+        PathBuf::from(env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys tells its libtorch"));
+    let root = lib.parent().expect("lib lies in libtorch").to_path_buf();
+    check_version(&root);
+    println!("cargo:rerun-if-changed=src/torch");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++20")
+        .warnings(false)
+        .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        .define("NDEBUG", None)
+        .include(root.join("include"))
+        .include(root.join("include/torch/csrc/api/include"))
+        .files(["shim", "convolution", "winograd"].map(|name| format!("src/torch/{name}.cpp")))
+        .compile("rtscript_shim");
+    println!("cargo:rustc-link-search=native={}", lib.display());
+    for library in ["torch_cpu", "torch", "c10"] {
+        println!("cargo:rustc-link-lib={library}");
+    }
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+}
+
+/// The version that the wheel (`version.py`) or the C++ archive (`build-version`) states.
+fn stated_version(root: &Path) -> Option<String> {
+    if let Ok(text) = fs::read_to_string(root.join("build-version")) {
+        return Some(text.trim().to_owned());
+    }
+    let text = fs::read_to_string(root.join("version.py")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("__version__"))?;
+    line.split(['\'', '"']).nth(1).map(str::to_owned)
+}
+
+fn check_version(root: &Path) {
+    for file in ["build-version", "version.py"] {
+        println!("cargo:rerun-if-changed={}", root.join(file).display());
+    }
+    let Some(found) = stated_version(root) else {
+        panic!("libtorch: no version file in {}, expected {LIBTORCH_VERSION}", root.display());
+    };
+    if found.split('+').next() != Some(LIBTORCH_VERSION) {
+        panic!("libtorch: expected {LIBTORCH_VERSION}, found {found} in {}", root.display());
+    }
+}
