@@ -1,0 +1,104 @@
+//! Entries: the one definition of everything a script can name.
+//!
+//! A [`Spec`] says name, documentation, inputs, options, example and citation. Bindings, option
+//! checks, help and the laws over all entries read it; nothing is listed a second time.
+
+mod args;
+mod param;
+mod value;
+
+pub use args::Args;
+pub use param::{Default, Kind, Param};
+pub use value::{Handle, Value};
+
+use crate::error::{Error, nearest};
+
+/// Where a script finds an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// A function of a namespace: `attack::pgd(...)`.
+    Namespace(&'static str),
+    /// A method of a kind of handle: `m.train(...)`.
+    Method(&'static str),
+    /// A function without a namespace: `param(...)`.
+    Global,
+}
+
+/// The description of one entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// The name in scripts; also the name of the file that defines it.
+    pub name: &'static str,
+    /// Where scripts find it.
+    pub home: Home,
+    /// What it does: a summary sentence, then details.
+    pub doc: &'static str,
+    /// Positional arguments, in order.
+    pub inputs: &'static [Param],
+    /// Options of the last argument, an object map.
+    pub params: &'static [Param],
+    /// A script that runs, and what it evaluates to.
+    pub example: Example,
+    /// The paper or code it follows; empty where there is none.
+    pub cite: &'static str,
+    /// Raised when the same request gives another outcome.
+    pub version: u32,
+}
+
+/// A script and the text of its value.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// The script.
+    pub code: &'static str,
+    /// Its value as printed.
+    pub shows: &'static str,
+}
+
+/// A specification together with the function that makes the thing.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<B> {
+    /// The description.
+    pub spec: Spec,
+    /// The constructor.
+    pub build: B,
+}
+
+impl Spec {
+    /// The name with its home: `attack::pgd`, `model.train`.
+    pub fn path(&self) -> String {
+        match self.home {
+            Home::Namespace(namespace) => format!("{namespace}::{}", self.name),
+            Home::Method(kind) => format!("{kind}.{}", self.name),
+            Home::Global => self.name.to_owned(),
+        }
+    }
+
+    /// How it is called: `attack::pgd([#{norm, eps}])`.
+    pub fn signature(&self) -> String {
+        let mut arguments: Vec<String> =
+            self.inputs.iter().map(|input| input.name.to_owned()).collect();
+        if !self.params.is_empty() {
+            let keys: Vec<_> = self.params.iter().map(|param| param.name).collect();
+            arguments.push(format!("[#{{{}}}]", keys.join(", ")));
+        }
+        format!("{}({})", self.path(), arguments.join(", "))
+    }
+
+    /// How many positional arguments may not be left out.
+    pub fn required_inputs(&self) -> usize {
+        self.inputs.iter().filter(|input| input.default == Default::Required).count()
+    }
+
+    fn unknown_option(&self, key: &str) -> Error {
+        let names: Vec<_> = self.params.iter().map(|param| param.name).collect();
+        let meant = nearest(key, names.iter().copied())
+            .map(|name| format!(", did you mean {name}?"))
+            .unwrap_or_default();
+        let known = if names.is_empty() {
+            format!("{} takes no options", self.name)
+        } else {
+            format!("options of {}: {}", self.name, names.join(", "))
+        };
+        Error::usage(format!("{}: unknown option {key}{meant}", self.name)).at_key(key).hint(known)
+    }
+}
