@@ -1,0 +1,217 @@
+//! Convolutions with what follows them in a residual network, as one operation.
+//!
+//! On a CPU with AVX-512, 3x3 convolutions of stride 1 over multiples of 16 channels use
+//! Winograd's algorithm (`winograd.cpp`); all others are libtorch's.
+
+use super::{checked, tensor};
+use crate::error::Result;
+use std::ffi::c_char;
+use std::ptr::null;
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn rt_convolution(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        shortcut: *const C_tensor,
+        bias: *const C_tensor,
+        transformed: *const C_tensor,
+        flipped: *const C_tensor,
+        stride: i64,
+        padding: i64,
+        relu: bool,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn rt_transform(
+        weight: *const C_tensor,
+        stride: i64,
+        padding: i64,
+        flipped: bool,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+}
+
+/// The kernel of a convolution.
+#[derive(Clone, Copy)]
+pub struct Kernel<'a> {
+    /// Of shape (out, in, height, width).
+    pub weight: &'a Tensor,
+    /// Of shape (out); a constant without gradient.
+    pub bias: Option<&'a Tensor>,
+    /// The weights prepared for many uses; without it each use prepares them.
+    pub prepared: Option<&'a Prepared>,
+    /// Step in pixels.
+    pub stride: i64,
+    /// Zeros on each side.
+    pub padding: i64,
+}
+
+/// Weights transformed for the fast algorithm, for both directions; empty where it does not apply.
+pub struct Prepared {
+    forward: Option<Tensor>,
+    backward: Option<Tensor>,
+}
+
+impl Prepared {
+    /// Prepares weights of shape (out, in, height, width).
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn new(weight: &Tensor, stride: i64, padding: i64) -> Result<Self> {
+        let transformed = |flipped| -> Result<Option<Tensor>> {
+            let mut out = std::ptr::null_mut();
+            checked(unsafe { rt_transform(weight.as_ptr(), stride, padding, flipped, &mut out) })?;
+            // Safety: the shim wrote null or a tensor that it allocated for us.
+            Ok((!out.is_null()).then(|| unsafe { Tensor::from_ptr(out) }))
+        };
+        Ok(Self { forward: transformed(false)?, backward: transformed(true)? })
+    }
+}
+
+fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
+    tensor.map_or(null(), Tensor::as_ptr)
+}
+
+/// The convolution of `x`, shape (N, in, H, W), plus bias, plus `shortcut` if there is one, then
+/// rectified if `relu`. Differentiable, also twice, in `x`, the weight and the shortcut.
+///
+/// # Errors
+/// Shapes or types do not fit.
+pub fn convolution(
+    x: &Tensor,
+    kernel: &Kernel<'_>,
+    shortcut: Option<&Tensor>,
+    relu: bool,
+) -> Result<Tensor> {
+    let prepared = kernel.prepared;
+    tensor(|out| unsafe {
+        rt_convolution(
+            x.as_ptr(),
+            kernel.weight.as_ptr(),
+            pointer(shortcut),
+            pointer(kernel.bias),
+            pointer(prepared.and_then(|p| p.forward.as_ref())),
+            pointer(prepared.and_then(|p| p.backward.as_ref())),
+            kernel.stride,
+            kernel.padding,
+            relu,
+            out,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Stream;
+    use tch::Kind;
+
+    fn random(shape: &[i64], seed: i64) -> Tensor {
+        let mut generator = Stream::new(seed, "test").generator();
+        let values: Vec<f32> =
+            (0..shape.iter().product::<i64>()).map(|_| generator.normal()).collect();
+        Tensor::from_slice(&values).view(shape)
+    }
+
+    /// The same by libtorch's own operations.
+    fn reference(x: &Tensor, k: &Kernel<'_>, shortcut: Option<&Tensor>, relu: bool) -> Tensor {
+        let mut y = x.conv2d(k.weight, k.bias, [k.stride; 2], [k.padding; 2], [1, 1], 1);
+        if let Some(shortcut) = shortcut {
+            y += shortcut;
+        }
+        if relu { y.relu() } else { y }
+    }
+
+    fn difference(a: &Tensor, b: &Tensor) -> f64 {
+        let scale = b.abs().max().double_value(&[]).max(1e-30);
+        (a - b).abs().max().double_value(&[]) / scale
+    }
+
+    /// (batch, in, out, height, width, kernel, stride)
+    const SHAPES: [[i64; 7]; 7] = [
+        [2, 16, 16, 8, 8, 3, 1],
+        [3, 32, 48, 7, 5, 3, 1],
+        [1, 112, 64, 1, 1, 3, 1],
+        [2, 16, 80, 9, 12, 3, 1],
+        [2, 3, 16, 8, 8, 3, 1],
+        [2, 16, 32, 8, 8, 3, 2],
+        [2, 16, 32, 8, 8, 1, 2],
+    ];
+
+    #[test]
+    fn values_and_gradients_equal_those_of_libtorch() {
+        for [batch, input, output, height, width, size, stride] in SHAPES {
+            let x = random(&[batch, input, height, width], 1).set_requires_grad(true);
+            let weight = random(&[output, input, size, size], 2).set_requires_grad(true);
+            let bias = random(&[output], 3);
+            let (prepared, padding) = (Prepared::new(&weight, stride, size / 2).unwrap(), size / 2);
+            for with in [0, 1, 2, 3] {
+                let prepared = (with % 2 == 1).then_some(&prepared);
+                let kernel =
+                    Kernel { weight: &weight, bias: Some(&bias), prepared, stride, padding };
+                let shape = reference(&x, &kernel, None, false).size();
+                let shortcut = random(&shape, 4).set_requires_grad(true);
+                let shortcut = (with >= 2).then_some(&shortcut);
+                let towards = random(&shape, 5);
+                let mut inputs = vec![&x, &weight];
+                inputs.extend(shortcut);
+                let expected = reference(&x, &kernel, shortcut, with > 0);
+                let found = convolution(&x, &kernel, shortcut, with > 0).unwrap();
+                assert!(difference(&found, &expected) < 3e-6);
+                let gradients = |y: &Tensor| {
+                    Tensor::run_backward(&[(y * &towards).sum(Kind::Float)], &inputs, false, false)
+                };
+                for (found, expected) in gradients(&found).iter().zip(gradients(&expected)) {
+                    assert!(difference(found, &expected) < 3e-6, "{input} to {output}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_rounds_no_worse_than_libtorch() {
+        let (x, weight) = (random(&[2, 128, 8, 8], 1), random(&[128, 128, 3, 3], 2));
+        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let wide = |t: &Tensor| t.to_kind(Kind::Double);
+        let exact = wide(&x).conv2d(&wide(&weight), None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1);
+        let direct = difference(&wide(&reference(&x, &kernel, None, false)), &exact);
+        let ours = difference(&wide(&convolution(&x, &kernel, None, false).unwrap()), &exact);
+        assert!(ours <= direct.max(1e-6), "ours {ours:e}, libtorch {direct:e}");
+    }
+
+    #[test]
+    fn an_image_does_not_depend_on_its_batch_or_on_threads() {
+        let (x, weight) = (random(&[5, 32, 9, 9], 1), random(&[32, 32, 3, 3], 2));
+        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let whole = convolution(&x, &kernel, None, true).unwrap();
+        for image in 0..5 {
+            let alone = convolution(&x.narrow(0, image, 1), &kernel, None, true).unwrap();
+            assert_eq!(alone, whole.narrow(0, image, 1));
+        }
+    }
+
+    #[test]
+    fn the_second_derivative_is_that_of_libtorch() {
+        let x = random(&[1, 16, 6, 6], 1).set_requires_grad(true);
+        let weight = random(&[16, 16, 3, 3], 2).set_requires_grad(true);
+        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let twice = |y: Tensor| {
+            let loss = y.pow_tensor_scalar(3).sum(Kind::Float);
+            let first = Tensor::run_backward(&[loss], &[&x], true, true);
+            let length = first[0].pow_tensor_scalar(2).sum(Kind::Float);
+            Tensor::run_backward(&[length], &[&weight], false, false).remove(0)
+        };
+        let found = twice(convolution(&x, &kernel, None, true).unwrap());
+        assert!(difference(&found, &twice(reference(&x, &kernel, None, true))) < 1e-5);
+    }
+
+    #[test]
+    fn a_number_that_is_no_number_is_not_rectified_away() {
+        let x = Tensor::full([1, 16, 4, 4], f64::NAN, (Kind::Float, tch::Device::Cpu));
+        let weight = random(&[16, 16, 3, 3], 2);
+        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let y = convolution(&x, &kernel, None, true).unwrap();
+        assert_eq!(y.isnan().all().int64_value(&[]), 1);
+    }
+}
