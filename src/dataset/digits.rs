@@ -1,0 +1,80 @@
+//! The 8x8 digits of the UCI repository (Alpaydin, Kaynak 1998), as scikit-learn has them.
+
+use super::archive::Archive;
+use super::files::Stored;
+use super::selection::{Contents, PARAMS, is_in_share, ranked, select};
+use super::{Build, Dataset, Source};
+use crate::error::Result;
+use crate::registry::{Args, Entry, Example, Home, Spec};
+use crate::seed::Stream;
+
+/// Small grey images of handwritten digits.
+pub const ENTRY: Entry<Build> = Entry {
+    spec: Spec {
+        name: "digits",
+        home: Home::Namespace("dataset"),
+        doc: "Digits: 1,797 grey 8x8 images of handwritten digits, part of the program.\n\nThere \
+              is no official split: a third of each class, chosen by the seed, is test.",
+        inputs: &[],
+        params: PARAMS,
+        example: Example { code: "dataset::digits().classes", shows: "10" },
+        cite: "Alpaydin, Kaynak 1998, https://doi.org/10.24432/C50P49",
+        version: 1,
+    },
+    build,
+};
+
+/// The share of each class that is test.
+const TEST: f64 = 1.0 / 3.0;
+
+fn build(_: &Source, args: &Args) -> Result<Dataset> {
+    build_embedded(args).map_err(|error| error.within(args.spec().name))
+}
+
+fn build_embedded(args: &Args) -> Result<Dataset> {
+    let images = include_bytes!("embedded/digits/images-idx3-ubyte.gz");
+    let labels = include_bytes!("embedded/digits/labels-idx1-ubyte.gz");
+    let files = vec![(
+        Stored::embedded("images-idx3-ubyte.gz", images),
+        Stored::embedded("labels-idx1-ubyte.gz", labels),
+    )];
+    let (archive, samples) = Archive::open(files, [1, 8, 8], 10)?;
+    let stream = Stream::new(args.int("seed")?, "digits test");
+    let (test, train): (Vec<_>, Vec<_>) = ranked(&samples.concat(), stream)
+        .into_iter()
+        .partition(|(rank, _)| is_in_share(*rank, TEST));
+    let [train, test] = [train, test]
+        .map(|ranked| ranked.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>());
+    let source = archive.identity();
+    // A stored pixel counts the inked cells of a 4x4 block.
+    let encoding = archive.encoding(16);
+    select(Contents { classes: 10, train, test, source, encoding }, args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::laws::{built, facts};
+    use super::*;
+    use crate::registry::Value;
+
+    #[test]
+    fn the_embedded_images_are_those_of_scikit_learn() {
+        let digits = built(&ENTRY, &[]).unwrap();
+        let most = digits.train.merged(&digits.val).unwrap().merged(&digits.test).unwrap();
+        assert_eq!(most.ids(), (0..1797).collect::<Vec<_>>());
+        facts("digits", "all", &most, 16.0);
+    }
+
+    #[test]
+    fn a_third_of_each_class_is_test_and_the_seed_chooses_it() {
+        let first = built(&ENTRY, &[]).unwrap();
+        let labels = first.test.labels().unwrap();
+        let count = |class| labels.iter().filter(|label| **label == class).count();
+        let counts: Vec<usize> = (0..10).map(count).collect();
+        // Class sizes 178 182 177 183 181 182 181 179 174 180, a third each, rounded.
+        assert_eq!(counts, [59, 61, 59, 61, 60, 61, 60, 60, 58, 60]);
+        let other = built(&ENTRY, &[("seed", Value::Int(1))]).unwrap();
+        assert_eq!(first.test.len(), other.test.len());
+        assert_ne!(first.test.ids(), other.test.ids());
+    }
+}

@@ -1,0 +1,162 @@
+//! The options that all datasets share: which classes, how many images, which of them are for
+//! validation.
+
+use super::pixels::{Encoding, Pixels};
+use super::split::{Dataset, Sample};
+use crate::error::{Error, Result};
+use crate::registry::{Args, Kind, Param};
+use crate::seed::Stream;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+const COUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
+
+/// The options of every dataset.
+pub const PARAMS: &[Param] = &[
+    Param::optional(
+        "classes",
+        Kind::Ints,
+        "The classes to keep, a list or a range of official labels; they become labels 0, 1, ... \
+         in this order. Left out: all.",
+    ),
+    Param::optional(
+        "limit",
+        COUNT,
+        "The most images in train and val together, spread evenly over the classes; a smaller \
+         limit keeps a part of what a larger one keeps. Left out: all.",
+    ),
+    Param::optional("test_limit", COUNT, "The same for test. Left out: all."),
+    Param::optional(
+        "size",
+        Kind::Int { min: 1, max: 1024 },
+        "Height and width, in pixels, to which images are resized (bilinear, antialiased). Left \
+         out: as stored.",
+    ),
+    Param::float("val", 0.1, 0.0, "The share of each class in train that becomes val.").up_to(0.9),
+    Param::seed(),
+    Param::label("Name in tables and plots. Left out: the dataset, with the classes kept."),
+];
+
+/// What an archive holds, before any option.
+pub struct Contents {
+    /// Labels are `0..classes`.
+    pub classes: i64,
+    /// The official training images.
+    pub train: Vec<Sample>,
+    /// The official test images.
+    pub test: Vec<Sample>,
+    /// What identifies the files in the lineage.
+    pub source: Json,
+    /// How pixels are stored.
+    pub encoding: Encoding,
+}
+
+/// The samples in an order of which every start is a balanced random choice: first one sample of
+/// each class, then a second of each, and so on, with the position within the class. What a class
+/// contributes does not depend on which other classes are there.
+pub fn ranked(samples: &[Sample], stream: Stream) -> Vec<(usize, Sample)> {
+    let mut by_class: BTreeMap<i64, Vec<Sample>> = BTreeMap::new();
+    for sample in samples {
+        by_class.entry(sample.label).or_default().push(*sample);
+    }
+    let mut ranked = Vec::with_capacity(samples.len());
+    for (label, mut of_class) in by_class {
+        stream.at(label.unsigned_abs()).generator().shuffle(&mut of_class);
+        ranked.extend(of_class.into_iter().enumerate());
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked
+}
+
+/// Whether the sample of this rank belongs to a share of its class: of the first n samples,
+/// n * share rounded do, and whether one does depends on no later one.
+pub fn is_in_share(rank: usize, share: f64) -> bool {
+    let count = |samples: usize| (samples as f64 * share).round();
+    count(rank + 1) > count(rank)
+}
+
+/// The dataset that the options select from an archive.
+///
+/// # Errors
+/// Usage: classes that do not exist or come twice, or a class left without images.
+pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
+    let chosen = chosen_classes(args, contents.classes)?;
+    let seed = args.int("seed")?;
+    let share = args.float("val")?;
+    let kept = |samples: &[Sample], purpose: &str, limit: &str| -> Result<Vec<(usize, Sample)>> {
+        let of_class = |sample: &&Sample| chosen.contains(&sample.label);
+        let samples: Vec<Sample> = samples.iter().filter(of_class).copied().collect();
+        let mut ranked = ranked(&samples, Stream::new(seed, purpose));
+        if let Some(most) = args.optional_int(limit)? {
+            if most < chosen.len() as i64 {
+                let least = chosen.len();
+                return Err(Error::usage(format!(
+                    "{limit} must be >= {least}, one image of each class, found {most}"
+                ))
+                .at_key(limit));
+            }
+            ranked.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        }
+        Ok(ranked)
+    };
+    let fit = kept(&contents.train, "dataset train", "limit")?;
+    let test = kept(&contents.test, "dataset test", "test_limit")?;
+    let (val, train): (Vec<_>, Vec<_>) =
+        fit.into_iter().partition(|(rank, _)| is_in_share(*rank, share));
+    expect_every_class("training", &train, &chosen)?;
+    expect_every_class("test", &test, &chosen)?;
+    let relabelled = |ranked: Vec<(usize, Sample)>| -> Vec<Sample> {
+        let label = |official| chosen.iter().position(|class| *class == official).unwrap_or(0);
+        let sample =
+            |(_, Sample { id, label: official })| Sample { id, label: label(official) as i64 };
+        ranked.into_iter().map(sample).collect()
+    };
+    let parts = [train, val, test].map(relabelled);
+    let ids = parts.iter().flatten().map(|sample| sample.id).collect();
+    let pixels = Pixels::new(contents.encoding, ids, args.optional_int("size")?);
+    let classes = Json::from(chosen.as_slice());
+    let lineage = args.lineage(&[("classes", classes), ("source", contents.source)], &[]);
+    let name = match args.optional_text("name")? {
+        Some(name) => name.to_owned(),
+        None if chosen.iter().copied().eq(0..contents.classes) => args.spec().name.to_owned(),
+        None => format!("{}({})", args.spec().name, described(&chosen)),
+    };
+    Ok(Dataset::new(&name, lineage, pixels, chosen.len() as i64, parts))
+}
+
+fn chosen_classes(args: &Args, classes: i64) -> Result<Vec<i64>> {
+    let Some(chosen) = args.ints("classes")? else { return Ok((0..classes).collect()) };
+    let refuse = |message: String| Err(Error::usage(message).at_key("classes"));
+    if chosen.is_empty() {
+        return refuse("classes must name at least one class, found []".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for class in chosen {
+        if !(0..classes).contains(class) {
+            return refuse(format!("classes must be from 0 to {}, found {class}", classes - 1));
+        }
+        if !seen.insert(class) {
+            return refuse(format!("classes must differ, found {class} twice"));
+        }
+    }
+    Ok(chosen.to_vec())
+}
+
+fn expect_every_class(part: &str, ranked: &[(usize, Sample)], chosen: &[i64]) -> Result<()> {
+    let found: BTreeSet<i64> = ranked.iter().map(|(_, sample)| sample.label).collect();
+    match chosen.iter().find(|class| !found.contains(class)) {
+        None => Ok(()),
+        Some(class) => Err(Error::usage(format!("class {class} has no {part} image left"))
+            .hint("raise limit, lower val, or leave the class out")),
+    }
+}
+
+/// `7..10` for neighbours in order, else `3, 1`.
+fn described(chosen: &[i64]) -> String {
+    match chosen {
+        [first, .., last] if chosen.windows(2).all(|pair| pair[1] == pair[0] + 1) => {
+            format!("{first}..{}", last + 1)
+        }
+        _ => chosen.iter().map(i64::to_string).collect::<Vec<_>>().join(", "),
+    }
+}

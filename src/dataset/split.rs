@@ -1,0 +1,267 @@
+//! Datasets and their splits, as scripts hold them.
+
+use super::pixels::Pixels;
+use crate::error::{Error, Result};
+use crate::lineage::Lineage;
+use crate::registry::Handle;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use tch::{Device, Tensor};
+
+/// One image of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sample {
+    /// Its position in the archive, counted through the training file and on through the test
+    /// file; it does not depend on what was selected.
+    pub id: u64,
+    /// Its class.
+    pub label: i64,
+}
+
+/// Some samples with their pixels, ready for a model.
+#[derive(Debug)]
+pub struct Batch {
+    /// f32 images `[B, C, H, W]` in [0, 1].
+    pub x: Tensor,
+    /// i64 labels `[B]` in `0..classes`.
+    pub y: Tensor,
+    /// The ids of the samples, for random streams.
+    pub ids: Vec<u64>,
+}
+
+/// A labelled set of images in three splits that share no image.
+#[derive(Clone)]
+pub struct Dataset {
+    /// What networks are trained on.
+    pub train: Split,
+    /// What decides between settings.
+    pub val: Split,
+    /// What results are reported on.
+    pub test: Split,
+    name: Rc<str>,
+    lineage: Rc<Lineage>,
+}
+
+impl Dataset {
+    /// The dataset of these samples, whose labels lie in `0..classes`.
+    pub fn new(
+        name: &str,
+        lineage: Rc<Lineage>,
+        pixels: Pixels,
+        classes: i64,
+        [train, val, test]: [Vec<Sample>; 3],
+    ) -> Self {
+        let name: Rc<str> = name.into();
+        let pixels = Rc::new(pixels);
+        let split = |part: &str, samples: Vec<Sample>| {
+            let options = BTreeMap::from([("split".to_owned(), part.into())]);
+            let inputs = BTreeMap::from([("dataset".to_owned(), lineage.clone())]);
+            Split::new(
+                Origin {
+                    dataset: name.clone(),
+                    lineage: lineage.clone(),
+                    pixels: pixels.clone(),
+                    classes,
+                },
+                part.to_owned(),
+                samples,
+                Lineage::new("dataset.split", 1, options, inputs),
+            )
+        };
+        Self {
+            train: split("train", train),
+            val: split("val", val),
+            test: split("test", test),
+            name: name.clone(),
+            lineage: lineage.clone(),
+        }
+    }
+
+    /// Its name in tables and plots.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of classes; labels are `0..classes`.
+    pub fn classes(&self) -> i64 {
+        self.train.classes()
+    }
+
+    /// Channels, height and width.
+    pub fn shape(&self) -> [i64; 3] {
+        self.train.shape()
+    }
+}
+
+/// An ordered part of a dataset.
+#[derive(Clone)]
+pub struct Split(Rc<Inner>);
+
+struct Inner {
+    origin: Origin,
+    part: String,
+    name: String,
+    samples: Vec<Sample>,
+    lineage: Rc<Lineage>,
+}
+
+#[derive(Clone)]
+struct Origin {
+    dataset: Rc<str>,
+    lineage: Rc<Lineage>,
+    pixels: Rc<Pixels>,
+    classes: i64,
+}
+
+impl Split {
+    fn new(origin: Origin, part: String, mut samples: Vec<Sample>, lineage: Rc<Lineage>) -> Self {
+        samples.sort_unstable();
+        let name = format!("{}.{part}", origin.dataset);
+        Self(Rc::new(Inner { origin, part, name, samples, lineage }))
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.0.samples.len()
+    }
+
+    /// Whether it holds no image.
+    pub fn is_empty(&self) -> bool {
+        self.0.samples.is_empty()
+    }
+
+    /// The number of classes; labels are `0..classes`.
+    pub fn classes(&self) -> i64 {
+        self.0.origin.classes
+    }
+
+    /// Channels, height and width.
+    pub fn shape(&self) -> [i64; 3] {
+        self.0.origin.pixels.shape()
+    }
+
+    /// The dataset's name and its own: `fashion_mnist.train`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// All labels, in the order of the indices; decodes no pixels.
+    ///
+    /// # Errors
+    /// None so far; archives whose labels are costly to read may fail here.
+    pub fn labels(&self) -> Result<Vec<i64>> {
+        Ok(self.0.samples.iter().map(|sample| sample.label).collect())
+    }
+
+    /// All ids, ascending, in the order of the indices; decodes no pixels.
+    pub fn ids(&self) -> Vec<u64> {
+        self.0.samples.iter().map(|sample| sample.id).collect()
+    }
+
+    /// The samples at these indices below [`Split::len`], in this order, on `device`. The first
+    /// batch of a dataset decodes its images.
+    ///
+    /// # Errors
+    /// Usage: an index out of range. Data: damaged or changed files.
+    pub fn batch(&self, indices: &[usize], device: Device) -> Result<Batch> {
+        let find = |index: &usize| {
+            self.0.samples.get(*index).copied().ok_or_else(|| {
+                let len = self.len();
+                Error::usage(format!("{}: index {index} of {len} images", self.name()))
+            })
+        };
+        let samples = indices.iter().map(find).collect::<Result<Vec<Sample>>>()?;
+        let ids: Vec<u64> = samples.iter().map(|sample| sample.id).collect();
+        let labels: Vec<i64> = samples.iter().map(|sample| sample.label).collect();
+        let x = self.0.origin.pixels.batch(&ids, device).map_err(|e| e.within(self.name()))?;
+        let y = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
+        Ok(Batch { x, y, ids })
+    }
+
+    /// The samples of both splits of one dataset, for example train and val for a last fit.
+    ///
+    /// # Errors
+    /// Usage: splits of two datasets, or splits that share an image.
+    pub fn merged(&self, other: &Self) -> Result<Self> {
+        let (ours, theirs) = (&self.0.origin, &other.0.origin);
+        let names = || format!("merge {} with {}", self.name(), other.name());
+        if ours.lineage.address() != theirs.lineage.address() {
+            return Err(Error::usage(format!("{}: expected splits of one dataset", names())));
+        }
+        let mut samples = [self.0.samples.as_slice(), &other.0.samples].concat();
+        samples.sort_unstable();
+        if samples.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::usage(format!("{}: they share images", names())));
+        }
+        let part = format!("{}+{}", self.0.part, other.0.part);
+        let inputs = BTreeMap::from([
+            ("first".to_owned(), self.0.lineage.clone()),
+            ("second".to_owned(), other.0.lineage.clone()),
+        ]);
+        let lineage = Lineage::new("split.merged", 1, BTreeMap::new(), inputs);
+        Ok(Self::new(ours.clone(), part, samples, lineage))
+    }
+}
+
+fn sized([channels, height, width]: [i64; 3]) -> String {
+    format!("{channels}x{height}x{width}")
+}
+
+impl Handle for Dataset {
+    fn kind(&self) -> &'static str {
+        "dataset"
+    }
+    fn lineage(&self) -> Rc<Lineage> {
+        self.lineage.clone()
+    }
+    fn label(&self) -> String {
+        self.name.to_string()
+    }
+    fn summary(&self) -> String {
+        format!(
+            "{}: {} train, {} val, {} test images of {} in {} classes",
+            self.name,
+            self.train.len(),
+            self.val.len(),
+            self.test.len(),
+            sized(self.shape()),
+            self.classes()
+        )
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Handle for Split {
+    fn kind(&self) -> &'static str {
+        "split"
+    }
+    fn lineage(&self) -> Rc<Lineage> {
+        self.0.lineage.clone()
+    }
+    fn label(&self) -> String {
+        self.name().to_owned()
+    }
+    fn summary(&self) -> String {
+        let (name, len, shape) = (self.name(), self.len(), sized(self.shape()));
+        format!("{name}: {len} images of {shape} in {} classes", self.classes())
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary())
+    }
+}
+
+impl fmt::Debug for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary())
+    }
+}

@@ -1,0 +1,151 @@
+//! Checks of tensors where they enter an operation: shape, kind, range, labels.
+//!
+//! Messages leave out the operation; callers add it with [`Error::within`].
+
+use crate::error::{Error, Result};
+use tch::{Kind, Tensor};
+
+/// The shape of `images` if it is an f32 batch `[B, C, H, W]`.
+///
+/// # Errors
+/// Data: another kind or another number of dimensions.
+pub fn image_batch(images: &Tensor) -> Result<[i64; 4]> {
+    let kind = images.f_kind()?;
+    match (kind, images.size().as_slice()) {
+        (Kind::Float, &[b, c, h, w]) => Ok([b, c, h, w]),
+        (_, found) => Err(Error::data(format!(
+            "expected images as f32 [batch, channels, height, width], found {kind:?} {found:?}"
+        ))),
+    }
+}
+
+/// Checks that `tensor` has the shape `expected`, where -1 stands for any length.
+///
+/// # Errors
+/// Data, with both shapes; `what` names the tensor.
+pub fn expect_shape(what: &str, tensor: &Tensor, expected: &[i64]) -> Result<()> {
+    let found = tensor.size();
+    let fits = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(found, wanted)| *wanted == -1 || found == wanted);
+    if fits {
+        return Ok(());
+    }
+    let wanted: Vec<String> = expected
+        .iter()
+        .map(|length| if *length == -1 { "any".to_owned() } else { length.to_string() })
+        .collect();
+    Err(Error::data(format!("{what}: expected shape [{}], found {found:?}", wanted.join(", "))))
+}
+
+/// Checks that no element is NaN or infinite; this waits for the device.
+///
+/// # Errors
+/// Data, with the number of elements at fault; `what` names the tensor.
+pub fn expect_finite(what: &str, tensor: &Tensor) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    let bad = tensor.f_isfinite()?.f_logical_not()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+    match bad {
+        0 => Ok(()),
+        _ => Err(Error::data(format!(
+            "{what}: expected finite numbers, found {bad} of {} that are NaN or infinite",
+            tensor.numel()
+        ))),
+    }
+}
+
+/// Checks that every element lies in [0, 1], as pixels do; this waits for the device.
+///
+/// # Errors
+/// Data, with the range found; NaN is refused too.
+pub fn expect_pixels(what: &str, images: &Tensor) -> Result<()> {
+    expect_finite(what, images)?;
+    if images.numel() == 0 {
+        return Ok(());
+    }
+    let _guard = tch::no_grad_guard();
+    let low = images.f_min()?.f_double_value(&[])?;
+    let high = images.f_max()?.f_double_value(&[])?;
+    if low >= 0.0 && high <= 1.0 {
+        return Ok(());
+    }
+    Err(Error::data(format!("{what}: expected pixels from 0 to 1, found {low} to {high}")))
+}
+
+/// Checks that `labels` are `batch` i64 numbers in `0..classes`; this waits for the device.
+///
+/// # Errors
+/// Data: another kind, shape or a label out of range.
+pub fn expect_labels(labels: &Tensor, batch: i64, classes: i64) -> Result<()> {
+    let kind = labels.f_kind()?;
+    if kind != Kind::Int64 {
+        return Err(Error::data(format!("labels: expected i64, found {kind:?}")));
+    }
+    expect_shape("labels", labels, &[batch])?;
+    if batch == 0 {
+        return Ok(());
+    }
+    for found in [labels.f_min()?.f_int64_value(&[])?, labels.f_max()?.f_int64_value(&[])?] {
+        if !(0..classes).contains(&found) {
+            return Err(Error::data(format!(
+                "labels: expected 0 to {}, found {found}",
+                classes - 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn said(result: Result<()>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_image_batch_is_f32_with_four_dimensions() {
+        let images = Tensor::zeros([2, 1, 3, 4], (Kind::Float, Device::Cpu));
+        assert_eq!(image_batch(&images).unwrap(), [2, 1, 3, 4]);
+        assert!(image_batch(&images.to_kind(Kind::Double)).is_err());
+        assert!(image_batch(&images.get(0)).is_err());
+    }
+
+    #[test]
+    fn a_shape_may_leave_lengths_open() {
+        let tensor = Tensor::zeros([5, 3], (Kind::Float, Device::Cpu));
+        expect_shape("weights", &tensor, &[-1, 3]).unwrap();
+        assert_eq!(
+            said(expect_shape("weights", &tensor, &[-1, 4])),
+            "weights: expected shape [any, 4], found [5, 3]"
+        );
+        assert!(expect_shape("weights", &tensor, &[5]).is_err());
+    }
+
+    #[test]
+    fn nan_and_infinity_are_counted() {
+        let tensor = Tensor::from_slice(&[0.0f32, f32::NAN, f32::INFINITY]);
+        assert_eq!(
+            said(expect_finite("loss", &tensor)),
+            "loss: expected finite numbers, found 2 of 3 that are NaN or infinite"
+        );
+    }
+
+    #[test]
+    fn pixels_are_closed_at_both_ends() {
+        expect_pixels("images", &Tensor::from_slice(&[0.0f32, 1.0])).unwrap();
+        assert!(expect_pixels("images", &Tensor::from_slice(&[0.0f32, 1.0 + 1e-6])).is_err());
+        assert!(expect_pixels("images", &Tensor::from_slice(&[-1e-9f32])).is_err());
+        assert!(expect_pixels("images", &Tensor::from_slice(&[f32::NAN])).is_err());
+    }
+
+    #[test]
+    fn labels_stay_below_the_class_count() {
+        let labels = Tensor::from_slice(&[0i64, 2]);
+        expect_labels(&labels, 2, 3).unwrap();
+        assert_eq!(said(expect_labels(&labels, 2, 2)), "labels: expected 0 to 1, found 2");
+        assert!(expect_labels(&labels, 3, 3).is_err());
+        assert!(expect_labels(&labels.to_kind(Kind::Int), 2, 3).is_err());
+    }
+}
