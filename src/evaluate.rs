@@ -1,0 +1,121 @@
+//! Clean and robust accuracy: `m.evaluate(split, #{...})`.
+
+use crate::attack::{Attacker, Target};
+use crate::context::Context;
+use crate::dataset::Split;
+use crate::error::{Error, Result};
+use crate::lineage::Derived;
+use crate::loader;
+use crate::metric::Correctness;
+use crate::model::{Folded, Model};
+use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
+use crate::seed::Stream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// `m.evaluate(split, #{...})`.
+pub const EVALUATE: Spec = Spec {
+    name: "evaluate",
+    home: Home::Method("model"),
+    doc: "Accuracy of the model on a split, image by image; under an attack it is the robust \
+          accuracy. The model is in eval mode and stays as it is.",
+    inputs: &[Param::input("split", Kind::Handle("split"), "The images, e.g. data.test.")],
+    params: &[
+        Param::optional("attack", Kind::Handle("attack"), "What perturbs the images first."),
+        Param::int("batch_size", 256, 1, "Images per pass."),
+        Param::seed(),
+    ],
+    example: Example {
+        code: "let data = dataset::digits();\n\
+               let m = model::resnet8(#{ width: 4, classes: 10, size: 8 });\n\
+               m.evaluate(data.test).n == data.test.len",
+        shows: "true",
+    },
+    cite: "",
+    version: 1,
+};
+
+/// The stored result of an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Image by image.
+    pub correct: Correctness,
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Mean norm of the perturbations as applied, in pixels of [0, 1]; 0 without an attack.
+    pub norm: f64,
+}
+
+/// Evaluates `model`; see [`EVALUATE`].
+///
+/// # Errors
+/// Images that do not fit the model, and a model whose logits are not finite.
+pub fn evaluate(context: &Context, model: &Model, args: &Args) -> Result<Derived<Evaluation>> {
+    let split: Split = args.handle("split")?;
+    let attacker: Option<Attacker> = args.optional_handle("attack")?;
+    let (batch_size, seed) = (args.int("batch_size")?, args.int("seed")?);
+    let lineage = args.lineage(
+        &[("precision", Json::from("f32")), ("device", Json::from(context.device_kind()))],
+        &[("model", model.lineage())],
+    );
+    let stored = || context.found::<Evaluation>(lineage.address());
+    if let Some(value) = stored()? {
+        return Ok(Derived { value, lineage });
+    }
+    let _lease = context.claim(lineage.address())?;
+    if let Some(value) = stored()? {
+        return Ok(Derived { value, lineage });
+    }
+    let folded = model.network(context)?.folded()?;
+    let stream = Stream::new(seed, "evaluation");
+    let evaluation =
+        measure(context, &folded, &split, attacker.as_ref(), batch_size as usize, stream)?;
+    context.keep(&lineage, &evaluation)?;
+    Ok(Derived { value: evaluation, lineage })
+}
+
+/// Runs the images of `split` through `model`, perturbed by `attacker` if there is one.
+///
+/// # Errors
+/// Interrupted between two batches; logits that are not finite.
+pub fn measure(
+    context: &Context,
+    model: &Folded,
+    split: &Split,
+    attacker: Option<&Attacker>,
+    batch_size: usize,
+    stream: Stream,
+) -> Result<Evaluation> {
+    let mut evaluation = Evaluation { correct: Correctness::default(), loss: 0.0, norm: 0.0 };
+    let batches = loader::batches(split.len(), batch_size, None);
+    let what = attacker.map_or("evaluate".to_owned(), |a| format!("evaluate under {}", a.label()));
+    context.monitor.begin(&what, batches.len() as u64, 0);
+    for indices in &batches {
+        if context.monitor.interrupted() {
+            context.monitor.end();
+            return Err(Error::interrupted("evaluate: interrupted").hint("run it again"));
+        }
+        let batch = split.batch(indices, context.device)?;
+        let share = indices.len() as f64 / split.len() as f64;
+        let x = match attacker {
+            None => batch.x,
+            Some(attacker) => {
+                let target = Target { model, x: &batch.x, y: &batch.y, ids: &batch.ids, stream };
+                let perturbation = attacker.attack.perturb(&target)?;
+                evaluation.norm +=
+                    share * perturbation.norms.f_mean(tch::Kind::Double)?.f_double_value(&[])?;
+                perturbation.adversarial
+            }
+        };
+        let _guard = tch::no_grad_guard();
+        let logits = model.logits(&x)?;
+        let weight: Option<tch::Tensor> = None;
+        let loss =
+            logits.f_cross_entropy_loss(&batch.y, weight, tch::Reduction::Mean, -100, 0.0)?;
+        evaluation.loss += share * loss.f_double_value(&[])?;
+        evaluation.correct.extend(&logits, &batch.y)?;
+        context.monitor.advance("");
+    }
+    context.monitor.end();
+    Ok(evaluation)
+}
