@@ -1,0 +1,91 @@
+//! Full-network transfer: a new head, and all weights train on.
+
+use super::{Build, Method, Transferred};
+use crate::context::Context;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::evaluate::measure;
+use crate::lineage::Lineage;
+use crate::model::Model;
+use crate::registry::{Args, Entry, Example, Home, Param, Spec};
+use crate::seed::Stream;
+use crate::train::{Arm, Job, Keep, OBJECTIVES, Outcome, Recipe, interrupted, run};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+struct FullNetwork {
+    recipe: Recipe,
+    arm: Arm,
+}
+
+impl Method for FullNetwork {
+    fn apply(
+        &self,
+        context: &Context,
+        model: &Model,
+        target: &Dataset,
+        seed: i64,
+        lineage: &Rc<Lineage>,
+    ) -> Result<Transferred> {
+        let job = Job {
+            lineage: fine_tuning(lineage),
+            split: &target.train,
+            arm: &self.arm,
+            recipe: Recipe { seed, ..self.recipe },
+            what: format!("fine-tune on {} (seed {seed})", target.name()),
+            keep: Keep::Checkpoint,
+        };
+        let head = Stream::new(seed, "head");
+        let start = || model.network(context)?.replace_head(target.classes(), head);
+        let network = match run(context, &job, &start, &mut |_, _, _| Ok(()))? {
+            Outcome::Finished(trained, Some(network)) if !trained.diverged => network,
+            Outcome::Finished(_, Some(_)) => {
+                return Err(Error::diverged("transfer: fine-tuning diverged").hint("a smaller lr"));
+            }
+            Outcome::Finished(_, None) => {
+                return Err(Error::internal("transfer: a fine-tuning gave no network"));
+            }
+            Outcome::Interrupted(updates, _, _) => return Err(interrupted(updates)),
+        };
+        let stream = Stream::new(seed, "evaluation");
+        let tested = measure(context, &network.folded()?, &target.test, None, 256, stream)?;
+        Ok(Transferred { correct: tested.correct, selected: BTreeMap::new(), notes: Vec::new() })
+    }
+
+    fn discard(&self, context: &Context, lineage: &Rc<Lineage>) -> Result<()> {
+        context.store.drop_partial(fine_tuning(lineage).address())
+    }
+}
+
+fn fine_tuning(transfer: &Rc<Lineage>) -> Rc<Lineage> {
+    let inputs = BTreeMap::from([("transfer".to_owned(), transfer.clone())]);
+    Lineage::new("transfer::fine_tuning", 1, BTreeMap::new(), inputs)
+}
+
+fn build(args: &Args) -> Result<Rc<dyn Method>> {
+    let objective = OBJECTIVES[0];
+    let arm = Arm::build(objective, &Args::resolve(&objective.spec, Vec::new(), Vec::new())?)?;
+    let recipe = Recipe::read(args, 0)?;
+    Ok(Rc::new(FullNetwork { recipe, arm }))
+}
+
+const PARAMS: [Param; 7] = Recipe::params(10, 0.01);
+
+/// `transfer::full_network`.
+pub const ENTRY: Entry<Build> = Entry {
+    spec: Spec {
+        name: "full_network",
+        home: Home::Namespace("transfer"),
+        doc: "Replaces the head and trains all weights on target.train, batch norms included, \
+              with a fixed recipe: nothing is selected, target.val is not used.",
+        inputs: &[],
+        params: PARAMS.split_at(6).0,
+        example: Example {
+            code: "transfer::full_network(#{ epochs: 5, lr: 0.01 }).name",
+            shows: "full_network",
+        },
+        cite: "Salman et al. 2020, arXiv 2007.08489, section 2",
+        version: 1,
+    },
+    build,
+};

@@ -1,0 +1,303 @@
+//! Multinomial logistic regression with an L2 penalty, solved for a whole grid of penalties as one
+//! batched problem: the classifier of the `fixed_feature` protocol.
+//!
+//! For features x [N, D], labels y [N] and a penalty lambda it minimises
+//!
+//! ```text
+//! mean over i of cross_entropy(x_i W + b, y_i)  +  lambda / 2 * ||W||^2
+//! ```
+//!
+//! over W [D, C] and an unpenalised b [C]. In scikit-learn's terms lambda = 1 / (C N), C being its
+//! `LogisticRegression` option.
+//!
+//! The solver works in centred features on their principal axes, which leaves the problem unchanged
+//! and makes the Hessian nearly diagonal: about h s_j + lambda on an axis of variance s_j, where h is
+//! the mean of p (1 - p) over samples and classes. L-BFGS starts from that diagonal.
+
+mod lbfgs;
+mod objective;
+
+pub use lbfgs::Options;
+
+use crate::error::{Error, Result};
+use lbfgs::{Run, Status};
+use objective::Objective;
+use tch::{Kind, Tensor};
+
+/// Memory for the lambdas that are solved together; more of them are solved in turns.
+const BATCH_BYTES: usize = 1 << 30;
+
+/// The training data.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem<'a> {
+    /// Features, floating [N, D]; any device.
+    pub x: &'a Tensor,
+    /// Labels, int64 [N], from 0 to `classes` - 1.
+    pub y: &'a Tensor,
+    /// The number of classes, C.
+    pub classes: i64,
+}
+
+/// The classifier for one lambda.
+#[derive(Debug)]
+pub struct Fit {
+    /// The penalty it was fitted with.
+    pub lambda: f64,
+    /// W, double [D, C], on the features' device.
+    pub weights: Tensor,
+    /// b, double [C], on the features' device.
+    pub bias: Tensor,
+    /// The objective, penalty included.
+    pub loss: f64,
+    /// L-BFGS steps.
+    pub iterations: usize,
+    /// Whether the gradient came within the tolerance.
+    pub converged: bool,
+}
+
+/// The penalties of Kornblith et al. (2019, <https://arxiv.org/abs/1805.08974>) for this many
+/// samples: 45, log-spaced, from 1e-6 to 1e5 where the loss is the *sum* over samples, so divided by
+/// `samples` for the mean loss that [`fit`] minimises.
+pub fn grid(samples: usize) -> Vec<f64> {
+    (0..45).map(|i| 10f64.powf(f64::from(i) / 4.0 - 6.0) / samples.max(1) as f64).collect()
+}
+
+/// Fits one classifier for each of `lambdas`, in their order. The tolerance bounds the gradient's
+/// coordinates on the principal axes and for the bias.
+///
+/// A lambda of 0 is accepted; on separable data it has no minimum, and the fit ends where the
+/// gradient vanishes within the tolerance.
+///
+/// # Errors
+/// Usage: a negative or non-finite lambda, or none. Data: wrong shapes or dtypes, non-finite
+/// features, labels out of range, fewer than two classes among the labels.
+pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Vec<Fit>> {
+    let _guard = tch::no_grad_guard();
+    check(&problem, lambdas)?;
+    let objective = Objective::new(&problem)?;
+    let start = objective.start(&problem, options.tolerance)?;
+    let together = (BATCH_BYTES / objective.bytes_per_run()).max(1);
+    let mut fits = Vec::with_capacity(lambdas.len());
+    for lambdas in lambdas.chunks(together) {
+        let mut runs: Vec<_> =
+            lambdas.iter().map(|&lambda| (lambda, Run::new(start.clone(), options))).collect();
+        objective.minimise(&mut runs)?;
+        for (lambda, run) in &runs {
+            let (weights, bias) = objective.classifier(run.point())?;
+            fits.push(Fit {
+                lambda: *lambda,
+                weights,
+                bias,
+                loss: run.value(),
+                iterations: run.iterations(),
+                converged: run.status() == Status::Converged,
+            });
+        }
+    }
+    Ok(fits)
+}
+
+/// The logits of `fit` for features x [N, D] of any float dtype: double [N, C].
+///
+/// # Errors
+/// Data: x has another number of features.
+pub fn logits(fit: &Fit, x: &Tensor) -> Result<Tensor> {
+    let _guard = tch::no_grad_guard();
+    let features = fit.weights.size()[0];
+    if x.dim() != 2 || x.size()[1] != features {
+        return Err(Error::data(format!(
+            "logistic: expected features [N, {features}], found {:?}",
+            x.size()
+        )));
+    }
+    Ok(x.f_to_kind(Kind::Double)?.f_matmul(&fit.weights)?.f_add(&fit.bias)?)
+}
+
+fn check(problem: &Problem<'_>, lambdas: &[f64]) -> Result<()> {
+    let Problem { x, y, classes } = *problem;
+    if lambdas.is_empty() {
+        return Err(Error::usage("logistic: expected at least one lambda, found none"));
+    }
+    if let Some(lambda) = lambdas.iter().find(|lambda| !(lambda.is_finite() && **lambda >= 0.0)) {
+        return Err(Error::usage(format!("logistic: lambda must be >= 0, found {lambda}")));
+    }
+    let (shape, labels) = (x.size(), y.size());
+    if shape.len() != 2 || shape.contains(&0) || labels != shape[..1] || !x.is_floating_point() {
+        return Err(Error::data(format!(
+            "logistic: expected float features [N, D] and labels [N], found {:?} {shape:?} and {labels:?}",
+            x.f_kind()?
+        )));
+    }
+    if y.f_kind()? != Kind::Int64 {
+        return Err(Error::data(format!(
+            "logistic: expected int64 labels, found {:?}",
+            y.f_kind()?
+        )));
+    }
+    if !truth(&x.f_isfinite()?.f_all()?)? {
+        return Err(Error::data("logistic: the features are not all finite"));
+    }
+    let (least, most) = (number(&y.f_min()?)?, number(&y.f_max()?)?);
+    if least < 0.0 || most >= classes as f64 {
+        return Err(Error::data(format!(
+            "logistic: expected labels from 0 to {}, found {least} to {most}",
+            classes - 1
+        )));
+    }
+    if least == most {
+        return Err(Error::data(format!(
+            "logistic: expected at least two classes among the labels, found only {least}"
+        ))
+        .hint("take more samples, or a split that keeps the proportions of the classes"));
+    }
+    Ok(())
+}
+
+fn number(scalar: &Tensor) -> Result<f64> {
+    Ok(f64::try_from(scalar)?)
+}
+
+fn truth(scalar: &Tensor) -> Result<bool> {
+    Ok(bool::try_from(scalar)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error;
+    use crate::seed::Stream;
+    use tch::Device;
+
+    /// `classes` overlapping clouds of standard normal features, by label.
+    fn clouds(samples: i64, features: i64, classes: i64, distance: f32) -> (Tensor, Tensor) {
+        let mut draw = Stream::new(0, "clouds").generator();
+        let mut normals = |rows: i64| {
+            let values: Vec<f32> = (0..rows * features).map(|_| draw.normal()).collect();
+            Tensor::from_slice(&values).view([rows, features])
+        };
+        let (means, noise) = (normals(classes) * f64::from(distance), normals(samples));
+        let y = Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(classes);
+        (means.index_select(0, &y) + noise, y)
+    }
+
+    fn largest(x: &Tensor) -> f64 {
+        x.abs().max().double_value(&[])
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        x: Vec<Vec<f64>>,
+        y: Vec<i64>,
+        classes: i64,
+        fits: Vec<Expected>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Expected {
+        lambda: f64,
+        loss: f64,
+        weights: Vec<Vec<f64>>,
+        predictions: Vec<i64>,
+    }
+
+    #[test]
+    fn the_grid_of_fits_equals_scikit_learns() {
+        let text = include_str!("../../../tests/parity/logistic.json");
+        let fixture: Fixture = serde_json::from_str(text).unwrap();
+        let (x, y) = (Tensor::from_slice2(&fixture.x), Tensor::from_slice(&fixture.y));
+        let lambdas: Vec<f64> = fixture.fits.iter().map(|fit| fit.lambda).collect();
+        let problem = Problem { x: &x, y: &y, classes: fixture.classes };
+        let fits = fit(problem, &lambdas, Options::default()).unwrap();
+        for (fit, expected) in fits.iter().zip(&fixture.fits) {
+            let relative = (fit.loss - expected.loss).abs() / expected.loss;
+            assert!(fit.converged && relative < 1e-9, "loss differs by {relative}");
+            let error = largest(&(&fit.weights - Tensor::from_slice2(&expected.weights)));
+            assert!(error < 1e-4, "weights differ by {error} at {}", fit.lambda);
+            let predictions = Vec::<i64>::try_from(logits(fit, &x).unwrap().argmax(1, false));
+            assert_eq!(predictions.unwrap(), expected.predictions);
+        }
+    }
+
+    #[test]
+    fn every_fit_is_stationary_in_the_features_as_given() {
+        let (x, y) = clouds(300, 8, 4, 0.7);
+        let x = x * Tensor::from_slice(&[1e-2, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 20.0f32]) + 5.0;
+        let lambdas = [0.0, 1e-6, 1e-2, 10.0];
+        let options = Options { tolerance: 1e-9, ..Options::default() };
+        let fits = fit(Problem { x: &x, y: &y, classes: 4 }, &lambdas, options).unwrap();
+        for fit in fits {
+            let residual = logits(&fit, &x).unwrap().softmax(-1, None) - y.one_hot(4);
+            let gradient = x.to_kind(Kind::Double).tr().matmul(&residual) / 300.0;
+            let gradient = gradient + &fit.weights * fit.lambda;
+            assert!(fit.converged && largest(&gradient) < 1e-7, "{}", largest(&gradient));
+            assert!(largest(&residual.mean_dim(0, false, None)) < 1e-8);
+        }
+    }
+
+    #[test]
+    fn a_huge_lambda_or_constant_features_leave_the_log_frequencies() {
+        let (x, _) = clouds(100, 5, 2, 1.0);
+        let y = Tensor::arange(100, (Kind::Int64, Device::Cpu)).ge(80).to_kind(Kind::Int64);
+        let fits = fit(Problem { x: &x, y: &y, classes: 2 }, &[1e9], Options::default()).unwrap();
+        assert!(largest(&fits[0].weights) < 1e-8);
+        let expected = Tensor::from_slice(&[0.8f64.ln(), 0.2f64.ln()]);
+        assert!(largest(&(&fits[0].bias - &expected)) < 1e-6);
+        let constant = Problem { x: &x.full_like(0.1), y: &y, classes: 2 };
+        let fits = fit(constant, &[1.0], Options::default()).unwrap();
+        assert!(largest(&(&fits[0].bias - &expected)) < 1e-6);
+    }
+
+    #[test]
+    fn separable_data_end_in_finite_weights_and_no_error() {
+        // More features than samples, a constant feature, and a class that does not occur.
+        let (x, y) = clouds(60, 100, 3, 2.0);
+        let x = Tensor::cat(&[x, Tensor::ones([60, 1], (Kind::Float, Device::Cpu))], 1);
+        let problem = Problem { x: &x, y: &y, classes: 4 };
+        for fit in fit(problem, &[0.0, 1e-12, 1e-3], Options::default()).unwrap() {
+            assert!(fit.converged && fit.loss.is_finite() && fit.loss >= 0.0);
+            assert!(truth(&fit.weights.isfinite().all()).unwrap());
+            let right = logits(&fit, &x).unwrap().argmax(1, false).eq_tensor(&y);
+            assert!(truth(&right.all()).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_fit_does_not_depend_on_its_neighbours_in_the_grid() {
+        let (x, y) = clouds(200, 6, 3, 0.5);
+        let problem = Problem { x: &x, y: &y, classes: 3 };
+        let lambdas = grid(200);
+        let together = fit(problem, &lambdas, Options::default()).unwrap();
+        for index in [0, 20, 44] {
+            let alone = fit(problem, &lambdas[index..=index], Options::default()).unwrap();
+            let difference = largest(&(&alone[0].weights - &together[index].weights));
+            assert!(difference < 1e-6, "{difference}");
+        }
+    }
+
+    #[test]
+    fn the_grid_is_kornbliths_on_the_scale_of_the_mean() {
+        let lambdas = grid(1000);
+        assert_eq!(lambdas.len(), 45);
+        assert!((lambdas[0] / 1e-9 - 1.0).abs() < 1e-12);
+        assert!((lambdas[44] / 1e2 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unusable_data_are_refused() {
+        let (x, y) = clouds(20, 3, 2, 1.0);
+        let refused = |x: &Tensor, y: &Tensor, classes| {
+            let problem = Problem { x, y, classes };
+            fit(problem, &[1.0], Options::default()).unwrap_err().kind()
+        };
+        assert_eq!(refused(&x, &y.zeros_like(), 2), error::Kind::Data);
+        assert_eq!(refused(&x.narrow(0, 0, 0), &y.narrow(0, 0, 0), 2), error::Kind::Data);
+        assert_eq!(refused(&x, &y, 1), error::Kind::Data);
+        assert_eq!(refused(&x, &y.narrow(0, 0, 19), 2), error::Kind::Data);
+        assert_eq!(refused(&x, &y.to_kind(Kind::Float), 2), error::Kind::Data);
+        assert_eq!(refused(&(&x * f64::NAN), &y, 2), error::Kind::Data);
+        for lambdas in [vec![], vec![-1.0], vec![f64::NAN]] {
+            let error = fit(Problem { x: &x, y: &y, classes: 2 }, &lambdas, Options::default());
+            assert_eq!(error.unwrap_err().kind(), error::Kind::Usage);
+        }
+    }
+}
