@@ -1,0 +1,255 @@
+//! One self-contained HTML page: no script, no external resource, the same bytes for the same run.
+
+use super::style;
+use crate::plot::Svg;
+use crate::stats::{LIMITS, Table};
+use std::fmt::Write as _;
+
+/// A picture and the words under it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The picture.
+    pub svg: Svg,
+    /// How to read it.
+    pub caption: String,
+}
+
+/// What a report shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The name of the study.
+    pub title: String,
+    /// What the study asks, from the head comment of its script.
+    pub description: String,
+    /// How much data and how many repetitions the numbers rest on.
+    pub scale: String,
+    /// The pictures.
+    pub figures: Vec<Figure>,
+    /// Summaries and comparisons; notes that begin with [`LIMITS`] move to a section of their own.
+    pub tables: Vec<Table>,
+    /// What else a reader must know.
+    pub notes: Vec<String>,
+    /// Names and derivations of the results.
+    pub lineages: Vec<(String, String)>,
+    /// The parameters of the script and their values.
+    pub parameters: Vec<(String, String)>,
+    /// What the bits depend on beside the script: versions, threads, processor.
+    pub manifest: Vec<(String, String)>,
+}
+
+/// The page as HTML; every text in it is escaped.
+pub fn html(page: &Page) -> String {
+    let mut out = String::new();
+    let title = escaped(&page.title);
+    let _ = write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
+         <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
+        style::rules()
+    );
+    paragraph(&mut out, "lead", &page.description);
+    paragraph(&mut out, "scale", &page.scale);
+    for figure in &page.figures {
+        let caption = escaped(&figure.caption);
+        let _ = writeln!(
+            out,
+            "<figure>\n<div class=\"wide\">\n{}</div>\n<figcaption>{caption}</figcaption>\n</figure>",
+            figure.svg.as_str()
+        );
+    }
+    if !page.tables.is_empty() {
+        heading(&mut out, "Tables");
+    }
+    for table in &page.tables {
+        write_table(&mut out, table);
+    }
+    write_limits(&mut out, &page.tables);
+    if !page.notes.is_empty() {
+        heading(&mut out, "Notes");
+        list(&mut out, page.notes.iter().map(|note| escaped(note)));
+    }
+    write_pairs(&mut out, "Parameters", &page.parameters);
+    if !page.lineages.is_empty() {
+        heading(&mut out, "Derivations");
+    }
+    for (name, tree) in &page.lineages {
+        let _ = writeln!(
+            out,
+            "<details><summary>{}</summary><pre>{}</pre></details>",
+            escaped(name),
+            escaped(tree)
+        );
+    }
+    write_pairs(&mut out, "Reproducibility", &page.manifest);
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+fn heading(out: &mut String, text: &str) {
+    let _ = writeln!(out, "<h2>{text}</h2>");
+}
+
+fn paragraph(out: &mut String, class: &str, text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
+    }
+}
+
+/// A list of items that are HTML already.
+fn list(out: &mut String, items: impl IntoIterator<Item = String>) {
+    out.push_str("<ul class=\"notes\">\n");
+    for item in items {
+        let _ = writeln!(out, "<li>{item}</li>");
+    }
+    out.push_str("</ul>\n");
+}
+
+fn write_table(out: &mut String, table: &Table) {
+    let _ = write!(
+        out,
+        "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>",
+        escaped(&table.title)
+    );
+    let class = |numeric: bool| if numeric { " class=\"number\"" } else { "" };
+    for column in &table.columns {
+        let _ = write!(
+            out,
+            "<th scope=\"col\"{}>{}</th>",
+            class(column.numeric),
+            escaped(&column.name)
+        );
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    let mut above: &[String] = &[];
+    for row in &table.rows {
+        out.push_str("<tr>");
+        // Labels that only repeat those above step back.
+        let mut repeats = true;
+        for (index, cell) in row.iter().enumerate() {
+            let numeric = table.columns.get(index).is_some_and(|column| column.numeric);
+            repeats = repeats && !numeric && above.get(index) == Some(cell);
+            let class = if repeats { " class=\"same\"" } else { class(numeric) };
+            let _ = write!(out, "<td{class}>{}</td>", escaped(cell));
+        }
+        out.push_str("</tr>\n");
+        above = row;
+    }
+    out.push_str("</tbody>\n</table></div>\n");
+    let mut notes = table.notes.iter().filter(|note| !note.starts_with(LIMITS)).peekable();
+    if notes.peek().is_some() {
+        list(out, notes.map(|note| escaped(note)));
+    }
+}
+
+/// What the tables leave open, where no reader can miss it.
+fn write_limits(out: &mut String, tables: &[Table]) {
+    let limits: Vec<String> = tables
+        .iter()
+        .flat_map(|table| table.notes.iter().map(move |note| (&table.title, note)))
+        .filter_map(|(title, note)| Some((title, note.strip_prefix(LIMITS)?)))
+        .map(|(title, limit)| format!("<b>{}</b>: {}", escaped(title), escaped(limit)))
+        .collect();
+    if !limits.is_empty() {
+        heading(out, "What this does not show");
+        list(out, limits);
+    }
+}
+
+fn write_pairs(out: &mut String, title: &str, pairs: &[(String, String)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    heading(out, title);
+    out.push_str("<table class=\"pairs\">\n<tbody>\n");
+    for (name, value) in pairs {
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
+            escaped(name),
+            escaped(value)
+        );
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+/// Text as HTML, inside elements and attributes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::{Scene, svg};
+    use crate::stats::Column;
+
+    const HOSTILE: &str = "</pre></style><script>alert(\"x\")</script>'&\u{0}";
+
+    fn page(text: &str) -> Page {
+        let mut table = Table::new(text, vec![Column::words(text), Column::numbers(text)]);
+        table.rows.push(vec![text.to_owned(), "1".to_owned()]);
+        table.notes = vec![text.to_owned(), format!("{LIMITS}{text}")];
+        let scene = Scene { width: 10.0, height: 10.0, shapes: Vec::new() };
+        let pairs = vec![(text.to_owned(), text.to_owned())];
+        Page {
+            title: text.to_owned(),
+            description: text.to_owned(),
+            scale: text.to_owned(),
+            figures: vec![Figure { svg: svg(&scene).unwrap(), caption: text.to_owned() }],
+            tables: vec![table],
+            notes: vec![text.to_owned()],
+            lineages: pairs.clone(),
+            parameters: pairs.clone(),
+            manifest: pairs,
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_page_becomes_markup() {
+        let (hostile, plain) = (html(&page(HOSTILE)), html(&page("x")));
+        assert!(!hostile.contains("<script") && !hostile.contains('\0'));
+        assert_eq!(hostile.matches('<').count(), plain.matches('<').count());
+        assert_eq!(hostile.matches('"').count(), plain.matches('"').count());
+        assert_eq!(
+            hostile.matches("&lt;script&gt;").count(),
+            plain.matches(">x<").count() + plain.matches(" x<").count()
+        );
+    }
+
+    #[test]
+    fn a_page_refers_to_nothing_outside_itself() {
+        let text = html(&page("x")).replace("http://www.w3.org/2000/svg", "");
+        for reference in ["http:", "https:", "url(", "src=", "href=", "@import"] {
+            assert!(!text.contains(reference), "{reference}");
+        }
+    }
+
+    #[test]
+    fn limits_leave_their_table_for_a_section_of_their_own() {
+        let text = html(&page("x"));
+        assert!(text.contains("<h2>What this does not show</h2>"));
+        assert!(!text.contains(LIMITS));
+    }
+
+    #[test]
+    fn an_empty_page_has_no_empty_sections() {
+        let text = html(&Page { title: "empty".to_owned(), ..Page::default() });
+        assert!(!text.contains("<h2>") && !text.contains("<table"), "{text}");
+    }
+}

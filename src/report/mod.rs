@@ -1,0 +1,8 @@
+//! Reports: records as CSV, and pictures, tables and derivations as one HTML page.
+
+mod csv;
+mod html;
+mod style;
+
+pub use csv::csv;
+pub use html::{Figure, Page, html};
