@@ -1,0 +1,71 @@
+//! The Rhai engine of a session: strict, without loopholes, with all entries bound.
+
+use super::binding::Binder;
+use super::failure::{Failure, raise};
+use super::session::Run;
+use super::verbs;
+use crate::context::Context;
+use crate::error::Error;
+use crate::registry::{Home, Spec};
+use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel, Position};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a script can name.
+#[derive(Clone, Default)]
+pub struct Reference {
+    /// Every entry, in the order of the manual.
+    pub specs: Vec<&'static Spec>,
+}
+
+impl Reference {
+    /// The names of all functions, with their namespaces; methods by their bare name.
+    pub fn function_names(&self) -> Vec<String> {
+        let name = |spec: &&Spec| match spec.home {
+            Home::Namespace(namespace) => format!("{namespace}::{}", spec.name),
+            Home::Method(_) | Home::Global => spec.name.to_owned(),
+        };
+        self.specs.iter().map(name).collect()
+    }
+}
+
+/// An engine for `context`; what its scripts print goes to the sink of `run`.
+pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) {
+    let mut engine = Engine::new();
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_max_expr_depths(128, 128);
+    engine.set_max_call_levels(64);
+    engine.disable_symbol("eval");
+
+    let monitor = context.monitor.clone();
+    engine.on_progress(move |_| {
+        let error =
+            Error::interrupted("interrupted").hint("run the same command again to continue");
+        monitor.interrupted().then(|| Dynamic::from(Failure(error)))
+    });
+    let sink = run.clone();
+    engine.on_print(move |text| (sink.borrow().print)(text));
+    let sink = run.clone();
+    engine.on_debug(move |text, _, position| {
+        (sink.borrow().print)(&format!("{position:?} {text}"));
+    });
+    engine.register_fn("sleep", |_: i64| -> Result<(), Box<rhai::EvalAltResult>> {
+        let error = Error::usage("sleep: scripts do not wait");
+        Err(raise(error, Position::NONE))
+    });
+    engine.register_type_with_name::<Failure>("error");
+    engine.register_fn("to_string", |failure: &mut Failure| failure.to_string());
+    engine.register_fn("print", |failure: &mut Failure| failure.to_string());
+    engine.register_get("message", |failure: &mut Failure| {
+        ImmutableString::from(failure.to_string())
+    });
+
+    let mut binder = Binder::new(&mut engine, run.clone());
+    super::param::bind(&mut binder, run);
+    verbs::bind(&mut binder, context, run);
+    let specs = binder.finish();
+    super::stdlib::install(&mut engine);
+    (engine, Reference { specs })
+}

@@ -1,0 +1,62 @@
+//! Rhai values to domain values and back.
+
+use crate::attack::Attacker;
+use crate::dataset::{Dataset, Split};
+use crate::model::Model;
+use crate::registry::{Handle, Kind, Value};
+use crate::script::verbs::Cells;
+use crate::train::Arm;
+use crate::transfer::Protocol;
+use rhai::{Array, Dynamic, ImmutableString};
+use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
+
+/// A Rhai value as the domain sees it, where a parameter of `kind` is expected.
+pub fn to_value(value: &Dynamic, kind: Kind) -> Value {
+    if value.is_unit() {
+        return Value::Unit;
+    }
+    if let Ok(value) = value.as_bool() {
+        return Value::Bool(value);
+    }
+    if let Ok(value) = value.as_int() {
+        return Value::Int(value);
+    }
+    if let Ok(value) = value.as_float() {
+        return Value::Float(value);
+    }
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return Value::Text(text.to_string());
+    }
+    if let Some(range) = value.read_lock::<Range<i64>>() {
+        return Value::Ints(range.clone().collect());
+    }
+    if let Some(range) = value.read_lock::<RangeInclusive<i64>>() {
+        return Value::Ints(range.clone().collect());
+    }
+    if let Some(items) = value.read_lock::<Array>() {
+        let ints: Option<Vec<i64>> = items.iter().map(|item| item.as_int().ok()).collect();
+        return match ints {
+            Some(ints) if kind == Kind::Ints => Value::Ints(ints),
+            _ => Value::List(items.iter().map(|item| to_value(item, Kind::Any)).collect()),
+        };
+    }
+    match handle(value) {
+        Some(handle) => Value::Handle(handle),
+        None => Value::Other(value.type_name().to_owned()),
+    }
+}
+
+/// The handle in a Rhai value, if there is one.
+pub fn handle(value: &Dynamic) -> Option<Rc<dyn Handle>> {
+    fn of<T: Handle + Clone>(value: &Dynamic) -> Option<Rc<dyn Handle>> {
+        value.read_lock::<T>().map(|handle| Rc::new(handle.clone()) as Rc<dyn Handle>)
+    }
+    of::<Dataset>(value)
+        .or_else(|| of::<Split>(value))
+        .or_else(|| of::<Model>(value))
+        .or_else(|| of::<Attacker>(value))
+        .or_else(|| of::<Arm>(value))
+        .or_else(|| of::<Protocol>(value))
+        .or_else(|| of::<Cells>(value))
+}

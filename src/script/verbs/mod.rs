@@ -1,0 +1,33 @@
+//! What scripts can call: entries of the registries, and the verbs over them.
+
+mod cells;
+mod constructors;
+mod models;
+mod plots;
+mod reports;
+mod results;
+mod tables;
+mod tensors;
+mod why;
+
+pub use cells::Cells;
+pub use constructors::by_name;
+
+use super::binding::Binder;
+use super::session::Run;
+use crate::context::Context;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Binds everything.
+pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
+    constructors::bind(binder, context);
+    tensors::bind(binder);
+    models::bind(binder, context, run);
+    results::bind(binder);
+    cells::bind(binder, context, run);
+    tables::bind(binder);
+    plots::bind(binder);
+    reports::bind(binder, context, run);
+    why::bind(binder);
+}

@@ -1,0 +1,148 @@
+//! Tensors in scripts: small values read out of handles, always copies.
+
+use crate::error::{Error, Result};
+use crate::registry::{Example, Home, Kind, Param, Spec};
+use crate::script::binding::{Binder, Call};
+use crate::script::failure::raise;
+use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
+use std::rc::Rc;
+use tch::Tensor;
+
+/// The most elements that become a script array.
+const MOST: usize = 10_000;
+
+/// A tensor as a script holds it; copies of the handle name the same values, which never change.
+#[derive(Clone)]
+pub struct ScriptTensor(Rc<Tensor>);
+
+impl ScriptTensor {
+    /// Wraps a tensor that nothing else writes to.
+    pub fn new(tensor: Tensor) -> Self {
+        Self(Rc::new(tensor))
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    fn mean(&self) -> Result<f64> {
+        Ok(self.0.f_mean(tch::Kind::Double)?.f_double_value(&[])?)
+    }
+
+    fn values(&self) -> Result<Array> {
+        if self.0.numel() > MOST {
+            return Err(Error::usage(format!(
+                "to_array: expected at most {MOST} elements, found {}",
+                self.0.numel()
+            ))
+            .hint("reduce the tensor first: .mean, .sum"));
+        }
+        let flat = self.0.f_to_kind(tch::Kind::Double)?.f_contiguous()?.f_view([-1])?;
+        Ok(Vec::<f64>::try_from(&flat)?.into_iter().map(Dynamic::from).collect())
+    }
+
+    fn summary(&self) -> String {
+        let facts = || -> Result<String> {
+            let (low, high) = (self.0.f_min()?, self.0.f_max()?);
+            Ok(format!(
+                "min {:.4} mean {:.4} max {:.4}",
+                low.f_double_value(&[])?,
+                self.mean()?,
+                high.f_double_value(&[])?
+            ))
+        };
+        let facts = facts().unwrap_or_else(|_| "empty".to_owned());
+        format!("tensor {:?} {:?} {facts}", self.0.size(), self.0.kind())
+    }
+}
+
+const FULL: Spec = Spec {
+    name: "full",
+    home: Home::Namespace("tensor"),
+    doc: "A tensor of one value.",
+    inputs: &[
+        Param::input("shape", Kind::Ints, "The sizes."),
+        Param::input("value", Kind::Float { min: f64::MIN, max: f64::MAX }, "The value."),
+    ],
+    params: &[],
+    example: Example { code: "tensor::full([2, 3], 1.5).sum", shows: "9.0" },
+    cite: "",
+    version: 1,
+};
+
+/// Binds construction, getters and arithmetic.
+pub fn bind(binder: &mut Binder) {
+    binder.function(&FULL, |call: Call| {
+        let full = || {
+            let shape = call.args.ints("shape")?.unwrap_or(&[]);
+            let value = call.args.float("value")?;
+            if shape.iter().any(|size| *size < 0) {
+                return Err(Error::usage(format!("full: sizes must be >= 0, found {shape:?}")));
+            }
+            let options = (tch::Kind::Float, tch::Device::Cpu);
+            Ok(ScriptTensor::new(Tensor::f_full(shape, value, options)?))
+        };
+        call.at(full()).map(Dynamic::from)
+    });
+    let engine = binder.engine();
+    engine.register_type_with_name::<ScriptTensor>("tensor");
+    engine.register_get("shape", |t: &mut ScriptTensor| -> Array {
+        t.0.size().into_iter().map(Dynamic::from).collect()
+    });
+    engine.register_get("mean", |t: &mut ScriptTensor| or_raise(t.mean()));
+    engine.register_get("sum", |t: &mut ScriptTensor| {
+        or_raise(
+            t.0.f_sum(tch::Kind::Double)
+                .and_then(|sum| sum.f_double_value(&[]))
+                .map_err(Error::from),
+        )
+    });
+    engine.register_fn("to_array", |t: &mut ScriptTensor| or_raise(t.values()));
+    for function in ["to_string", "print", "to_debug", "debug"] {
+        engine.register_fn(function, |t: &mut ScriptTensor| ImmutableString::from(t.summary()));
+    }
+    type Operation = fn(&Tensor, &Tensor) -> std::result::Result<Tensor, tch::TchError>;
+    let operations: [(&'static str, Operation); 4] =
+        [("+", Tensor::f_add), ("-", Tensor::f_sub), ("*", Tensor::f_mul), ("/", Tensor::f_div)];
+    for (name, operation) in operations {
+        engine.register_fn(
+            name,
+            move |context: NativeCallContext, a: ScriptTensor, b: ScriptTensor| {
+                let fits = operation(a.tensor(), b.tensor()).map(ScriptTensor::new).map_err(|_| {
+                    let (a, b) = (a.0.size(), b.0.size());
+                    Error::usage(format!("{name}: shapes {a:?} and {b:?} do not go together"))
+                });
+                fits.map_err(|error| raise(error, context.call_position()))
+            },
+        );
+        engine.register_fn(name, move |a: ScriptTensor, b: f64| {
+            or_raise(
+                operation(a.tensor(), &Tensor::from(b)).map(ScriptTensor::new).map_err(Error::from),
+            )
+        });
+        engine.register_fn(name, move |a: ScriptTensor, b: i64| {
+            or_raise(
+                operation(a.tensor(), &Tensor::from(b as f64))
+                    .map(ScriptTensor::new)
+                    .map_err(Error::from),
+            )
+        });
+    }
+    for name in ["+", "+="] {
+        engine.register_fn(
+            name,
+            |context: NativeCallContext, _: ScriptTensor, b: ImmutableString| {
+                let error =
+                    Error::usage(format!("+: expected a tensor or a number, found \"{b}\""))
+                        .hint("`${t}` puts a tensor into a text");
+                Err::<Dynamic, _>(raise(error, context.call_position()))
+            },
+        );
+    }
+}
+
+/// A result whose position the call fills in.
+fn or_raise<T>(result: Result<T>) -> std::result::Result<T, Box<EvalAltResult>> {
+    result.map_err(|error| raise(error, rhai::Position::NONE))
+}
