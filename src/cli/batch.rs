@@ -1,0 +1,48 @@
+//! Scripts and one-liners.
+
+use super::{fail, output};
+use crate::error::{Error, Result};
+use crate::script::{Diagnostic, Ended, Session};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the script at `path`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn run(mut session: Session, path: &Path) -> Result<ExitCode> {
+    let source = read(path)?;
+    let name = path.display().to_string();
+    Ok(finish(session.run(&name, &source), |_| {}))
+}
+
+/// Runs code and prints its value.
+pub fn eval(mut session: Session, code: &str) -> ExitCode {
+    let ended = session.run("-e", code);
+    finish(ended, output::stdout)
+}
+
+/// The text of a script.
+///
+/// # Errors
+/// A file that cannot be read, with the path.
+pub fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path)
+        .map_err(|error| Error::io(format!("script: cannot read {}", path.display()), &error))
+}
+
+fn finish(ended: std::result::Result<Ended, Diagnostic>, show: impl FnOnce(&str)) -> ExitCode {
+    match ended {
+        Ok(Ended::Value(value)) => {
+            if let Some(text) = value {
+                show(&text);
+            }
+        }
+        Ok(Ended::ShardDone { done, of }) => output::stdout(&format!(
+            "shard done: {done} of {of} cells; when all shards are done, run it without --shard"
+        )),
+        Err(diagnostic) => return fail(&diagnostic),
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,116 @@
+//! The command line: the only code that prints, reads the environment and handles signals.
+#![expect(clippy::disallowed_methods, reason = "it reads the environment and shows elapsed time")]
+
+mod args;
+mod batch;
+mod help;
+mod output;
+mod progress;
+mod prompt;
+
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::script::{Diagnostic, Options, Session};
+use crate::store::{Manifest, Store};
+use crate::sweep::Shard;
+use crate::torch;
+use args::Args;
+use clap::Parser;
+use progress::Progress;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    output::ignore_file_size_signal();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            output::stderr(&error.render().to_string());
+            return ExitCode::from(code);
+        }
+    };
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => fail(&Diagnostic::plain(&error)),
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    if args.help && args.script.is_none() {
+        output::stdout(&help::of_tool());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet));
+    let session = session(args, &progress)?;
+    if let Some(code) = &args.eval {
+        return Ok(batch::eval(session, code));
+    }
+    match &args.script {
+        Some(script) if args.help => help::of_script(&session, script),
+        Some(script) => batch::run(session, script),
+        None => prompt::run(session, &progress),
+    }
+}
+
+fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
+    let device = device(&args.device)?;
+    torch::start(args.threads)?;
+    let store = Store::open(&args.store)?;
+    let context = Context {
+        device,
+        store,
+        data: args.data(),
+        monitor: progress.clone(),
+        environment: Manifest {
+            threads: torch::threads() as u32,
+            cpu: torch::cpu_capability()?,
+            torch: torch::version()?,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            seconds: 0.0,
+            date: None,
+        },
+        defer_busy: Rc::default(),
+        origins: Rc::default(),
+        restart_partial: args.restart_partial,
+    };
+    let shard = args.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?;
+    let printer = progress.clone();
+    let options = Options {
+        set: args.settings()?,
+        shard,
+        out: args.out.clone().unwrap_or_else(|| args.store.join("reports")),
+        interactive: args.script.is_none() && args.eval.is_none(),
+        print: Rc::new(move |text| printer.print(text)),
+    };
+    Ok(Session::new(&context, options))
+}
+
+fn device(name: &str) -> Result<tch::Device> {
+    if name == "cpu" {
+        return Ok(tch::Device::Cpu);
+    }
+    let index = name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+    let Some(index) = index else {
+        return Err(Error::usage(format!("device: expected cpu or cuda:N, found {name}")));
+    };
+    torch::load_cuda()?;
+    let count = tch::Cuda::device_count();
+    if index >= count.max(0) as usize {
+        return Err(Error::usage(format!("device: expected one of {count} GPUs, found {name}")));
+    }
+    Ok(tch::Device::Cuda(index))
+}
+
+/// Shows an error and gives its exit code.
+fn fail(diagnostic: &Diagnostic) -> ExitCode {
+    output::stderr(&diagnostic.text);
+    ExitCode::from(match diagnostic.kind {
+        Kind::Usage | Kind::Diverged => 1,
+        Kind::Data => 65,
+        Kind::Internal => 70,
+        Kind::Io => 74,
+        Kind::Interrupted | Kind::Busy => 75,
+    })
+}

@@ -1,0 +1,30 @@
+//! Standard output and error; a reader that went away is no error.
+
+use std::io::{ErrorKind, Write};
+
+/// Writes text and a line end to standard output.
+pub fn stdout(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let written = writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            stderr(&format!("error: cannot write to standard output: {error}"));
+            std::process::exit(74);
+        }
+        Ok(()) => {}
+    }
+}
+
+/// Writes text and a line end to standard error.
+pub fn stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Lets a write past the file size limit fail as an error instead of killing the process.
+pub fn ignore_file_size_signal() {
+    // SAFETY: SIG_IGN is a valid disposition and no other thread runs yet.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
