@@ -1,0 +1,98 @@
+//! An output may not change without its entry's version.
+//!
+//! Every registry entry has a few numbers in `tests/fingerprints.json` under its path and
+//! version, computed by a small script of its kind. Another outcome at the same version fails; a
+//! raised version wants new numbers: `RTSCRIPT_BLESS=1` writes those that are missing.
+
+use crate::examples::session;
+use libtest_mimic::{Failed, Trial};
+use rtscript::registry::{Home, Spec};
+use rtscript::script::Ended;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Relative difference that other processors may make.
+const TOLERANCE: f64 = 2e-3;
+
+/// One trial over all entries: they share a store.
+pub fn tests() -> Vec<Trial> {
+    vec![Trial::test("fingerprints::outputs_change_only_with_their_version", unchanged)]
+}
+
+const NET: &str = "let d = dataset::digits(#{ limit: 256 });\n\
+                   let m = model::resnet8(#{ width: 4, size: 8 });\n";
+
+/// The script that measures an entry; none for what has no output of its own.
+fn script(spec: &Spec) -> Option<String> {
+    let inputs = if spec.inputs.is_empty() { "" } else { "attack::pgd()" };
+    let made = format!("{}({inputs})", spec.path());
+    Some(match spec.home {
+        Home::Namespace("attack") => format!(
+            "{NET} m.train(d, #{{ epochs: 1 }});\n\
+             let e = m.evaluate(d.test, #{{ attack: {made} }}); [e.loss, e.norm]"
+        ),
+        Home::Namespace("model") => format!(
+            "let m = {}(#{{ width: 8, size: 16, channels: 1, classes: 10 }});\n\
+             let e = m.evaluate(dataset::digits(#{{ size: 16 }}).test); [e.loss]",
+            spec.path()
+        ),
+        Home::Namespace("dataset") if spec.name != "mnist" => format!(
+            "let d = {}(#{{ size: 16 }});\n\
+             let m = model::resnet8(#{{ width: 4, size: 16 }});\n\
+             [d.train.len + 0.0, d.val.len + 0.0, d.test.len + 0.0, m.evaluate(d.test).loss]",
+            spec.path()
+        ),
+        Home::Namespace("train") => format!(
+            "{NET} let t = m.train(d, #{{ epochs: 2, objective: {} }}); [t.curve[1].loss]",
+            if spec.name == "clean" { "train::clean()".to_owned() } else { made }
+        ),
+        Home::Namespace("transfer") => {
+            format!("{NET} let t = m.transfer(d, #{{ protocol: {made} }}); [t.n + 0.0]")
+        }
+        _ => return None,
+    })
+}
+
+fn unchanged() -> Result<(), Failed> {
+    rtscript::torch::start(Some(1)).map_err(|error| error.to_string())?;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fingerprints.json");
+    let text = fs::read_to_string(&file).unwrap_or_else(|_| "{}".to_owned());
+    let known: BTreeMap<String, Vec<f64>> = serde_json::from_str(&text)?;
+    let folder = tempfile::tempdir()?;
+    let specs = session(folder.path()).reference().specs.clone();
+    let mut found = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for spec in specs {
+        let Some(code) = script(spec) else { continue };
+        let key = format!("{} v{}", spec.path(), spec.version);
+        let value = match session(folder.path()).run(&spec.path(), &code) {
+            Ok(Ended::Value(Some(value))) => value,
+            Ok(_) => return Err(format!("{key}: no value").into()),
+            Err(diagnostic) => return Err(format!("{key}:\n{}", diagnostic.text).into()),
+        };
+        let numbers: Vec<f64> = serde_json::from_str(&value)?;
+        match known.get(&key) {
+            Some(expected) if near(expected, &numbers) => {}
+            Some(expected) => {
+                wrong.push(format!("{key}: expected {expected:?}, found {numbers:?}"))
+            }
+            None => wrong.push(format!("{key}: no fingerprint is committed; found {numbers:?}")),
+        }
+        found.insert(key, numbers);
+    }
+    if std::env::var_os("RTSCRIPT_BLESS").is_some() {
+        let mut merged = found.clone();
+        merged.extend(known.into_iter().filter(|(key, _)| found.contains_key(key)));
+        return Ok(fs::write(&file, serde_json::to_string_pretty(&merged)? + "\n")?);
+    }
+    for key in known.keys().filter(|key| !found.contains_key(*key)) {
+        wrong.push(format!("{key}: there is no such entry any more"));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+fn near(expected: &[f64], found: &[f64]) -> bool {
+    expected.len() == found.len()
+        && expected.iter().zip(found).all(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(1e-3))
+}

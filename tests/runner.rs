@@ -1,0 +1,35 @@
+//! The one test binary beside the unit tests; every module of this folder is listed here.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may panic, start processes, speak to them and wait for them"
+)]
+
+mod errors;
+mod examples;
+mod faults;
+mod fingerprints;
+mod golden;
+mod lab;
+mod lineage;
+mod manners;
+mod registry;
+mod resume;
+
+fn main() {
+    let arguments = libtest_mimic::Arguments::from_args();
+    // First: in a process that a fault test re-executed it plays the child's part and exits.
+    let mut trials = faults::tests();
+    trials.extend(manners::tests());
+    trials.extend(registry::tests());
+    trials.extend(examples::tests());
+    trials.extend(fingerprints::tests());
+    trials.extend(golden::tests());
+    trials.extend(errors::tests());
+    trials.extend(lineage::tests());
+    trials.extend(resume::tests());
+    libtest_mimic::run(&arguments, trials).exit();
+}
