@@ -1,0 +1,109 @@
+"""The peer of pgd_step.rs: one adversarial training step as users of PyTorch run it.
+
+Eager, f32, NCHW, torchvision's ResNet-18, semantics of MadryLab/robustness: PGD-3 (L2, keep best)
+against the model in evaluation mode, then SGD with momentum and weight decay in training mode.
+Usage: pgd_step.py CONFIG[:BATCH] THREADS; each line on stdin runs one step and answers "WALL CPU LOSS".
+"""
+
+import resource
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+import torchvision
+
+CONFIGS = {
+    "cifar": dict(size=32, batch=128, classes=10, width=64),
+    "imagenet": dict(size=224, batch=16, classes=1000, width=64),
+    "small": dict(size=32, batch=128, classes=10, width=16),
+}
+
+
+class Normalised(torch.nn.Module):
+    """Clamps pixels to [0,1] and normalises them, as robustness' InputNormalize does."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
+        self.register_buffer("std", torch.full((3, 1, 1), 0.25))
+
+    def forward(self, x):
+        return self.model((torch.clamp(x, 0, 1) - self.mean) / self.std)
+
+
+def build(size, classes, width, **_):
+    model = torchvision.models.ResNet(
+        torchvision.models.resnet.BasicBlock, [2, 2, 2, 2], num_classes=classes
+    )
+    if width != 64:
+        model.inplanes = width
+        model.conv1 = torch.nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        model.bn1 = torch.nn.BatchNorm2d(width)
+        for stage, scale in enumerate([1, 2, 4, 8], 1):
+            layer = model._make_layer(
+                torchvision.models.resnet.BasicBlock, width * scale, 2, 1 if stage == 1 else 2
+            )
+            setattr(model, f"layer{stage}", layer)
+        model.fc = torch.nn.Linear(width * 8, classes)
+    if size < 64:
+        model.conv1 = torch.nn.Conv2d(3, width, 3, 1, 1, bias=False)
+        model.maxpool = torch.nn.Identity()
+    return Normalised(model)
+
+
+def attack(model, x, y, eps=0.5, steps=3, step_size=1 / 3):
+    """robustness' Attacker.forward with L2Step and use_best."""
+    model.eval()
+    origin = x.detach()
+    best_loss, best_x = None, None
+
+    def keep(losses, at):
+        nonlocal best_loss, best_x
+        if best_loss is None:
+            best_loss, best_x = losses.clone(), at.clone().detach()
+            return
+        replace = best_loss < losses
+        best_x[replace] = at[replace].clone().detach()
+        best_loss[replace] = losses[replace]
+
+    for _ in range(steps):
+        x = x.clone().detach().requires_grad_(True)
+        losses = F.cross_entropy(model(x), y, reduction="none")
+        (grad,) = torch.autograd.grad(losses.mean(), [x])
+        with torch.no_grad():
+            keep(losses.detach(), x)
+            norm = torch.norm(grad.view(len(x), -1), dim=1).view(-1, 1, 1, 1)
+            x = x + grad / (norm + 1e-10) * step_size
+            delta = (x - origin).renorm(p=2, dim=0, maxnorm=eps)
+            x = torch.clamp(origin + delta, 0, 1)
+    with torch.no_grad():
+        keep(F.cross_entropy(model(x), y, reduction="none"), x)
+    model.train()
+    return best_x
+
+
+def main():
+    name, _, batch = sys.argv[1].partition(":")
+    config = dict(CONFIGS[name], **({"batch": int(batch)} if batch else {}))
+    torch.set_num_threads(int(sys.argv[2]))
+    torch.manual_seed(0)
+    model = build(**config)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    x = torch.rand(config["batch"], 3, config["size"], config["size"])
+    y = torch.randint(config["classes"], (config["batch"],))
+    for _ in sys.stdin:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.perf_counter()
+        loss = F.cross_entropy(model(attack(model, x, y)), y)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        wall = time.perf_counter() - start
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        print(wall, cpu, loss.item(), flush=True)
+
+
+main()
