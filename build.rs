@@ -11,13 +11,17 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const LIBTORCH_VERSION: &str = "2.13.0";
+const HEADERS: [&str; 2] = ["src/torch/guarded.h", "src/torch/winograd.h"];
 
 fn main() {
     let lib =
         PathBuf::from(env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys tells its libtorch"));
     let root = lib.parent().expect("lib lies in libtorch").to_path_buf();
     check_version(&root);
-    println!("cargo:rerun-if-changed=src/torch");
+    let sources = ["shim", "convolution", "winograd"].map(|name| format!("src/torch/{name}.cpp"));
+    for file in sources.iter().map(String::as_str).chain(HEADERS) {
+        println!("cargo:rerun-if-changed={file}");
+    }
     cc::Build::new()
         .cpp(true)
         .std("c++20")
@@ -26,7 +30,7 @@ fn main() {
         .define("NDEBUG", None)
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
-        .files(["shim", "convolution", "winograd"].map(|name| format!("src/torch/{name}.cpp")))
+        .files(&sources)
         .compile("rtscript_shim");
     println!("cargo:rustc-link-search=native={}", lib.display());
     for library in ["torch_cpu", "torch", "c10"] {
@@ -46,8 +50,11 @@ fn stated_version(root: &Path) -> Option<String> {
 }
 
 fn check_version(root: &Path) {
-    for file in ["build-version", "version.py"] {
-        println!("cargo:rerun-if-changed={}", root.join(file).display());
+    // Cargo takes a file that is not there for a changed one.
+    for file in ["build-version", "version.py"].map(|name| root.join(name)) {
+        if file.exists() {
+            println!("cargo:rerun-if-changed={}", file.display());
+        }
     }
     let Some(found) = stated_version(root) else {
         panic!("libtorch: no version file in {}, expected {LIBTORCH_VERSION}", root.display());
