@@ -28,6 +28,8 @@ fn main() {
         .warnings(false)
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .define("NDEBUG", None)
+        // Without it at::parallel_for, a template of libtorch's headers, runs on one thread.
+        .flag("-fopenmp")
         .include(root.join("include"))
         .include(root.join("include/torch/csrc/api/include"))
         .files(&sources)
@@ -36,7 +38,17 @@ fn main() {
     for library in ["torch_cpu", "torch", "c10"] {
         println!("cargo:rustc-link-lib={library}");
     }
+    println!("cargo:rustc-link-arg={}", openmp(&lib).display());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+}
+
+/// libtorch's own OpenMP runtime: a second one would bring a second pool of threads.
+fn openmp(lib: &Path) -> PathBuf {
+    let names = fs::read_dir(lib).expect("libtorch's lib can be read").flatten();
+    let mut found = names.map(|entry| entry.path()).filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libgomp"))
+    });
+    found.next().unwrap_or_else(|| panic!("libtorch: no libgomp in {}", lib.display()))
 }
 
 /// The version that the wheel (`version.py`) or the C++ archive (`build-version`) states.

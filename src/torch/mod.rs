@@ -75,8 +75,7 @@ pub fn channels_last(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Sets up libtorch for this process: `threads` CPU threads (all cores if `None`), deterministic
-/// algorithms, no denormal numbers, and a heap that keeps freed activations for the next batch.
-/// Call it once, before the first tensor.
+/// algorithms, no denormal numbers. Call it once, before the first tensor.
 ///
 /// # Errors
 /// `threads` is 0 or too large; libtorch refuses a setting.

@@ -15,8 +15,7 @@ char *rt_channels_last(const at::Tensor *x, at::Tensor **out) {
   });
 }
 
-// Settings of the process. Without the mallopt calls glibc hands every large activation back to
-// the kernel, and each batch pays for its page faults again.
+// Settings of the process.
 char *rt_start() {
   return guarded([] {
     at::globalContext().setDeterministicAlgorithms(true, false);

@@ -8,6 +8,10 @@
 #include <algorithm>
 #include <cstring>
 
+#ifndef _OPENMP
+#error "at::parallel_for runs on one thread unless its user is compiled with OpenMP"
+#endif
+
 #ifdef __x86_64__
 
 namespace {
