@@ -1,24 +1,23 @@
 //! Scripts and one-liners.
 
-use super::{fail, output};
+use super::{SUCCESS, fail, output};
 use crate::error::{Error, Result};
 use crate::script::{Diagnostic, Ended, Session};
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// Runs the script at `path`.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn run(mut session: Session, path: &Path) -> Result<ExitCode> {
+pub fn run(mut session: Session, path: &Path) -> Result<u8> {
     let source = read(path)?;
     let name = path.display().to_string();
     Ok(finish(session.run(&name, &source), |_| {}))
 }
 
 /// Runs code and prints its value.
-pub fn eval(mut session: Session, code: &str) -> ExitCode {
+pub fn eval(mut session: Session, code: &str) -> u8 {
     let ended = session.run("-e", code);
     finish(ended, output::stdout)
 }
@@ -32,7 +31,7 @@ pub fn read(path: &Path) -> Result<String> {
         .map_err(|error| Error::io(format!("script: cannot read {}", path.display()), &error))
 }
 
-fn finish(ended: std::result::Result<Ended, Diagnostic>, show: impl FnOnce(&str)) -> ExitCode {
+fn finish(ended: std::result::Result<Ended, Diagnostic>, show: impl FnOnce(&str)) -> u8 {
     match ended {
         Ok(Ended::Value(value)) => {
             if let Some(text) = value {
@@ -44,5 +43,5 @@ fn finish(ended: std::result::Result<Ended, Diagnostic>, show: impl FnOnce(&str)
         )),
         Err(diagnostic) => return fail(&diagnostic),
     }
-    ExitCode::SUCCESS
+    SUCCESS
 }

@@ -1,13 +1,12 @@
 //! `--help` of the tool and of a script, and `?name`.
 
 use super::args::Args;
-use super::{batch, fail, output};
+use super::{SUCCESS, batch, fail, output};
 use crate::error::{Result, nearest};
 use crate::registry::{Default, Kind, Param, Spec};
 use crate::script::{Declared, Reference, Session};
 use clap::CommandFactory;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// The help of the tool.
 pub fn of_tool() -> String {
@@ -18,13 +17,13 @@ pub fn of_tool() -> String {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn of_script(session: &Session, path: &Path) -> Result<ExitCode> {
+pub fn of_script(session: &Session, path: &Path) -> Result<u8> {
     let source = batch::read(path)?;
     let name = path.display().to_string();
     match session.declared(&name, &source) {
         Ok(params) => {
             output::stdout(&script_text(&name, &source, &params));
-            Ok(ExitCode::SUCCESS)
+            Ok(SUCCESS)
         }
         Err(diagnostic) => Ok(fail(&diagnostic)),
     }

@@ -17,18 +17,24 @@ use crate::torch;
 use args::Args;
 use clap::Parser;
 use progress::Progress;
-use std::process::ExitCode;
 use std::rc::Rc;
 
-/// Runs the program.
-pub fn main() -> ExitCode {
+/// The exit code where nothing failed.
+const SUCCESS: u8 = 0;
+
+/// Runs the program and ends the process.
+pub fn main() -> ! {
     output::ignore_file_size_signal();
+    output::leave(exit_code())
+}
+
+fn exit_code() -> u8 {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
             output::stderr(&error.render().to_string());
-            return ExitCode::from(code);
+            return code;
         }
     };
     match run(&args) {
@@ -37,10 +43,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<ExitCode> {
+fn run(args: &Args) -> Result<u8> {
     if args.help && args.script.is_none() {
         output::stdout(&help::of_tool());
-        return Ok(ExitCode::SUCCESS);
+        return Ok(SUCCESS);
     }
     let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet));
     let session = session(args, &progress)?;
@@ -104,13 +110,13 @@ fn device(name: &str) -> Result<tch::Device> {
 }
 
 /// Shows an error and gives its exit code.
-fn fail(diagnostic: &Diagnostic) -> ExitCode {
+fn fail(diagnostic: &Diagnostic) -> u8 {
     output::stderr(&diagnostic.text);
-    ExitCode::from(match diagnostic.kind {
+    match diagnostic.kind {
         Kind::Usage | Kind::Diverged => 1,
         Kind::Data => 65,
         Kind::Internal => 70,
         Kind::Io => 74,
         Kind::Interrupted | Kind::Busy => 75,
-    })
+    }
 }

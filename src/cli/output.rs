@@ -7,10 +7,10 @@ pub fn stdout(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written = writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush());
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => leave(0),
         Err(error) => {
             stderr(&format!("error: cannot write to standard output: {error}"));
-            std::process::exit(74);
+            leave(74);
         }
         Ok(()) => {}
     }
@@ -27,4 +27,11 @@ pub fn ignore_file_size_signal() {
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
+}
+
+/// Ends the process at once: everything is written by now, and the destructors that libtorch
+/// leaves for the end of a process take a fifth of a short run.
+pub fn leave(code: u8) -> ! {
+    // SAFETY: it returns to nobody.
+    unsafe { libc::_exit(i32::from(code)) }
 }

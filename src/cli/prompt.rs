@@ -1,7 +1,7 @@
 //! The prompt: history, entries of several lines, `?name`, `:quit`.
 
 use super::progress::Progress;
-use super::{help, output};
+use super::{SUCCESS, help, output};
 use crate::error::{Error, Result};
 use crate::script::{Ended, Session};
 use rustyline::completion::Completer;
@@ -13,7 +13,6 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper};
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::rc::Rc;
 
 const WELCOME: &str = "rtscript: ?name shows help, :quit or Ctrl-D leaves";
@@ -43,7 +42,7 @@ impl Helper for Whole {}
 ///
 /// # Errors
 /// A terminal that cannot be read.
-pub fn run(session: Session, progress: &Rc<Progress>) -> Result<ExitCode> {
+pub fn run(session: Session, progress: &Rc<Progress>) -> Result<u8> {
     let session = Rc::new(RefCell::new(session));
     let mut editor: Editor<Whole, DefaultHistory> =
         Editor::new().map_err(|error| terminal(&error))?;
@@ -74,7 +73,7 @@ pub fn run(session: Session, progress: &Rc<Progress>) -> Result<ExitCode> {
         progress.reset();
         answer(&session, entry);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(SUCCESS)
 }
 
 fn answer(session: &Rc<RefCell<Session>>, entry: &str) {
