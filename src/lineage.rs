@@ -99,6 +99,11 @@ impl Lineage {
         &self.verb
     }
 
+    /// The version of the verb's entry.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     /// The resolved options.
     pub fn options(&self) -> &BTreeMap<String, Json> {
         &self.options

@@ -62,6 +62,14 @@ fn dependents_only() -> Result<(), Failed> {
         lab.ok(&["s.rhai"])
     };
     assert_eq!(count(&lab), 3, "another evaluation of the same training");
+    let text = script(&evaluate.replace("EPS", "0.5"));
+    lab.script("s.rhai", &text.replace("limit: 200", "limit: 200, test_limit: 100"));
+    let ran = {
+        let shorter = lab.ok(&["s.rhai"]);
+        assert_eq!(count(&lab), 4, "an evaluation on fewer images of the same training");
+        assert!(!shorter.err.contains("train "), "the training ran again:\n{}", shorter.err);
+        ran
+    };
     assert!(!ran.err.contains("train "), "the training ran again:\n{}", ran.err);
     Ok(())
 }

@@ -210,6 +210,33 @@ mod laws {
     }
 
     #[test]
+    fn the_address_of_a_split_covers_just_the_options_that_choose_its_images() {
+        for entry in EMBEDDED {
+            let splits = |options: &[(&str, Value)]| {
+                let Dataset { train, val, test, .. } = built(entry, options).unwrap();
+                [train, val, test].map(|s| (s.lineage().address().clone(), s.ids()))
+            };
+            let plain = splits(&[]);
+            for (option, value) in [
+                ("limit", Value::Int(100)),
+                ("test_limit", Value::Int(50)),
+                ("val", Value::Float(0.3)),
+                ("seed", Value::Int(1)),
+                ("classes", Value::Ints((0..9).collect())),
+            ] {
+                // A seed may happen to choose the same images.
+                let chance = option == "seed";
+                for (before, after) in plain.iter().zip(splits(&[(option, value.clone())])) {
+                    let same = before.0 == after.0;
+                    assert!(same == (before.1 == after.1) || !same && chance, "{option}");
+                }
+            }
+            let resized = splits(&[("size", Value::Int(10))]);
+            assert!(plain.iter().zip(&resized).all(|(a, b)| a.0 != b.0), "other pixels");
+        }
+    }
+
+    #[test]
     fn splits_have_addresses_and_names_of_their_own() {
         let digits = built(&digits::ENTRY, &[("classes", Value::Ints(vec![4, 5, 6]))]).unwrap();
         assert_eq!(digits.train.name(), "digits(4..7).train");

@@ -2,12 +2,14 @@
 //! validation.
 
 use super::pixels::{Encoding, Pixels};
-use super::split::{Dataset, Sample};
+use super::split::{Dataset, Part, Sample};
 use crate::error::{Error, Result};
+use crate::lineage::Lineage;
 use crate::registry::{Args, Kind, Param};
 use crate::seed::Stream;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 const COUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
 
@@ -111,17 +113,33 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
             |(_, Sample { id, label: official })| Sample { id, label: label(official) as i64 };
         ranked.into_iter().map(sample).collect()
     };
-    let parts = [train, val, test].map(relabelled);
-    let ids = parts.iter().flatten().map(|sample| sample.id).collect();
-    let pixels = Pixels::new(contents.encoding, ids, args.optional_int("size")?);
     let classes = Json::from(chosen.as_slice());
     let lineage = args.lineage(&[("classes", classes), ("source", contents.source)], &[]);
+    let part = |name, samples, foreign: &[&str]| {
+        let lineage = of_split(&lineage, name, foreign);
+        Part { name, samples: relabelled(samples), lineage }
+    };
+    let parts = [
+        part("train", train, &["test_limit"]),
+        part("val", val, &["test_limit"]),
+        part("test", test, &["limit", "val"]),
+    ];
+    let ids = parts.iter().flat_map(|part| &part.samples).map(|sample| sample.id).collect();
+    let pixels = Pixels::new(contents.encoding, ids, args.optional_int("size")?);
     let name = match args.optional_text("name")? {
         Some(name) => name.to_owned(),
         None if chosen.iter().copied().eq(0..contents.classes) => args.spec().name.to_owned(),
         None => format!("{}({})", args.spec().name, described(&chosen)),
     };
     Ok(Dataset::new(&name, lineage, pixels, chosen.len() as i64, parts))
+}
+
+/// The derivation of one split of a dataset: its options but for those that do not bear on it.
+fn of_split(dataset: &Lineage, split: &str, foreign: &[&str]) -> Rc<Lineage> {
+    let mut options = dataset.options().clone();
+    options.retain(|key, _| !foreign.contains(&key.as_str()));
+    options.insert("split".to_owned(), split.into());
+    Lineage::new(dataset.verb(), dataset.version(), options, dataset.inputs().clone())
 }
 
 fn chosen_classes(args: &Args, classes: i64) -> Result<Vec<i64>> {

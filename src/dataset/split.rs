@@ -44,39 +44,38 @@ pub struct Dataset {
     lineage: Rc<Lineage>,
 }
 
+/// The samples of one split, and what decides which they are.
+pub struct Part {
+    /// `train`, `val` or `test`.
+    pub name: &'static str,
+    /// The samples, in any order.
+    pub samples: Vec<Sample>,
+    /// The options that bear on this split, and no others: what is computed from it stays valid
+    /// when the rest of the dataset changes.
+    pub lineage: Rc<Lineage>,
+}
+
 impl Dataset {
-    /// The dataset of these samples, whose labels lie in `0..classes`.
+    /// The dataset of these parts (train, val, test), whose labels lie in `0..classes`.
     pub fn new(
         name: &str,
         lineage: Rc<Lineage>,
         pixels: Pixels,
         classes: i64,
-        [train, val, test]: [Vec<Sample>; 3],
+        parts: [Part; 3],
     ) -> Self {
         let name: Rc<str> = name.into();
         let pixels = Rc::new(pixels);
-        let split = |part: &str, samples: Vec<Sample>| {
-            let options = BTreeMap::from([("split".to_owned(), part.into())]);
-            let inputs = BTreeMap::from([("dataset".to_owned(), lineage.clone())]);
-            Split::new(
-                Origin {
-                    dataset: name.clone(),
-                    lineage: lineage.clone(),
-                    pixels: pixels.clone(),
-                    classes,
-                },
-                part.to_owned(),
-                samples,
-                Lineage::new("dataset.split", 1, options, inputs),
-            )
-        };
-        Self {
-            train: split("train", train),
-            val: split("val", val),
-            test: split("test", test),
-            name: name.clone(),
-            lineage: lineage.clone(),
-        }
+        let [train, val, test] = parts.map(|part| {
+            let origin = Origin {
+                dataset: name.clone(),
+                lineage: lineage.clone(),
+                pixels: pixels.clone(),
+                classes,
+            };
+            Split::new(origin, part.name.to_owned(), part.samples, part.lineage)
+        });
+        Self { train, val, test, name, lineage }
     }
 
     /// Its name in tables and plots.

@@ -83,7 +83,11 @@ pub fn train(
     let before = model.snapshot();
     let lineage = args.lineage(
         &[("precision", Json::from("f32")), ("device", Json::from(context.device_kind()))],
-        &[("model", before.lineage()), ("objective", arm.lineage())],
+        &[
+            ("model", before.lineage()),
+            ("objective", arm.lineage()),
+            ("source", source.train.lineage()),
+        ],
     );
     let origin = TrainedOrigin { before, source, arm: arm.clone(), recipe, lineage };
     let mut callback = on_epoch;
