@@ -25,6 +25,7 @@ pub const EVALUATE: Spec = Spec {
         Param::int("batch_size", 256, 1, "Images per pass."),
         Param::seed(),
     ],
+    returns: "evaluation",
     example: Example {
         code: "let data = dataset::digits();\n\
                let m = model::resnet8(#{ width: 4, classes: 10, size: 8 });\n\

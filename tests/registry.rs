@@ -96,7 +96,7 @@ fn names(spec: &Spec) -> Vec<String> {
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     let namespace = match spec.home {
-        Home::Namespace(name) | Home::Method(name) => Some(name),
+        Home::Namespace(name) | Home::Method(name) | Home::Property(name) => Some(name),
         Home::Global => None,
     };
     let named = all_params(spec).map(|param| param.name).chain([spec.name]).chain(namespace);

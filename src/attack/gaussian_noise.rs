@@ -19,6 +19,7 @@ pub const ENTRY: Entry<Build> = Entry {
               network.",
         inputs: &[],
         params: &[NormBall::NORM, NormBall::EPS, Param::label("Name in tables and plots.")],
+        returns: "attack",
         example: Example {
             code: "attack::gaussian_noise(#{ eps: 0.5 })",
             shows: "gaussian_noise: l2 eps 0.5",

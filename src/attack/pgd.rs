@@ -33,6 +33,7 @@ pub const ENTRY: Entry<Build> = Entry {
             Param::choice("keep", &["best", "last"], "Which iterate an image keeps."),
             Param::label("Name in tables and plots."),
         ],
+        returns: "attack",
         example: Example {
             code: "attack::pgd(#{ norm: \"l2\", eps: 0.5, steps: 3 })",
             shows: "pgd: l2 eps 0.5",

@@ -19,6 +19,7 @@ pub const ENTRY: Entry<Build> = Entry {
               goes. In a batch of one image there is no other: it stays unperturbed.",
         inputs: &[Param::input("attack", Kind::Handle("attack"), "The attack to shuffle.")],
         params: &[Param::label("Name in tables and plots.")],
+        returns: "attack",
         example: Example {
             code: "attack::shuffled(attack::pgd(#{ eps: 0.5 }))",
             shows: "shuffled(pgd): l2 eps 0.5",

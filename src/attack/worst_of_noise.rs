@@ -23,6 +23,7 @@ pub const ENTRY: Entry<Build> = Entry {
             Param::int("tries", 4, 1, "Noises drawn per image."),
             Param::label("Name in tables and plots."),
         ],
+        returns: "attack",
         example: Example {
             code: "attack::worst_of_noise(#{ eps: 0.5, tries: 4 })",
             shows: "worst_of_noise: l2 eps 0.5",

@@ -17,6 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
               is no official split: a third of each class, chosen by the seed, is test.",
         inputs: &[],
         params: PARAMS,
+        returns: "dataset",
         example: Example { code: "dataset::digits().classes", shows: "10" },
         cite: "Alpaydin, Kaynak 1998, https://doi.org/10.24432/C50P49",
         version: 1,

@@ -18,6 +18,7 @@ pub const ENTRY: Entry<Build> = Entry {
               the first 600 and 100 of each class.",
         inputs: &[],
         params: PARAMS,
+        returns: "dataset",
         example: Example {
             code: "dataset::fashion_mnist(#{ classes: 0..7, limit: 700 }).classes",
             shows: "7",

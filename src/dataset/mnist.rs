@@ -17,6 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
               part of the program.",
         inputs: &[],
         params: PARAMS,
+        returns: "dataset",
         example: Example {
             code: "let classes = 3;\n\
                    try { classes = dataset::mnist(#{ classes: 0..3 }).classes; }\n\

@@ -24,6 +24,7 @@ pub const ENTRY: Entry<Build> = Entry {
             STD,
             Param::seed(),
         ],
+        returns: "model",
         example: Example {
             code: "model::resnet18(#{ stem: \"cifar\", size: 32 })",
             shows: "resnet18: width 64, 10 classes, images of 3x32x32",

@@ -14,6 +14,7 @@ pub const ENTRY: Entry<Build> = Entry {
               normalisation (pixel - mean) / std is part of the network.",
         inputs: &[],
         params: &[WIDTH, CLASSES, CHANNELS, SIZE, MEAN, STD, Param::seed()],
+        returns: "model",
         example: Example {
             code: "model::resnet8(#{ width: 8 })",
             shows: "resnet8: width 8, 10 classes, images of 1x28x28",

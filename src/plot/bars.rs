@@ -26,6 +26,7 @@ pub const ENTRY: Entry<Build> = Entry {
             text("replicate", REPLICATE, "Axis whose levels are independent repetitions."),
             Param::optional("baseline", Kind::Text, "Level of `by` at the dashed line; the first."),
         ],
+        returns: "plot",
         example: Example {
             code: "let accuracy = #{ a: [0.80, 0.81, 0.84], b: [0.82, 0.84, 0.85] };\n\
                 let cells = sweep::grid(#{ arm: [\"a\", \"b\"], seed: 0..3 }, \

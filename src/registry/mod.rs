@@ -20,6 +20,9 @@ pub enum Home {
     Namespace(&'static str),
     /// A method of a kind of handle: `m.train(...)`.
     Method(&'static str),
+    /// A value read off a kind of handle or result: `data.train`. Those of `handle` belong to
+    /// every handle.
+    Property(&'static str),
     /// A function without a namespace: `param(...)`.
     Global,
 }
@@ -37,6 +40,9 @@ pub struct Spec {
     pub inputs: &'static [Param],
     /// Options of the last argument, an object map.
     pub params: &'static [Param],
+    /// What it gives: a kind of handle or result, `text`, `number`, `list`, `map`, `nothing`, or
+    /// `any`.
+    pub returns: &'static str,
     /// A script that runs, and what it evaluates to.
     pub example: Example,
     /// The paper or code it follows; empty where there is none.
@@ -64,17 +70,32 @@ pub struct Entry<B> {
 }
 
 impl Spec {
+    /// The description of a property of `kind`.
+    pub const fn property(
+        kind: &'static str,
+        name: &'static str,
+        returns: &'static str,
+        doc: &'static str,
+        example: Example,
+    ) -> Self {
+        let home = Home::Property(kind);
+        Self { name, home, doc, inputs: &[], params: &[], returns, example, cite: "", version: 1 }
+    }
+
     /// The name with its home: `attack::pgd`, `model.train`.
     pub fn path(&self) -> String {
         match self.home {
             Home::Namespace(namespace) => format!("{namespace}::{}", self.name),
-            Home::Method(kind) => format!("{kind}.{}", self.name),
+            Home::Method(kind) | Home::Property(kind) => format!("{kind}.{}", self.name),
             Home::Global => self.name.to_owned(),
         }
     }
 
-    /// How it is called: `attack::pgd([#{norm, eps}])`.
+    /// How it is called: `attack::pgd([#{norm, eps}])`; a property is just named.
     pub fn signature(&self) -> String {
+        if matches!(self.home, Home::Property(_)) {
+            return self.path();
+        }
         let mut arguments: Vec<String> =
             self.inputs.iter().map(|input| input.name.to_owned()).collect();
         if !self.params.is_empty() {

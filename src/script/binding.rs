@@ -1,6 +1,6 @@
 //! One entry, one Rhai function: arity, options and handles are checked here for all of them.
 
-use super::failure::at;
+use super::failure::{at, raise};
 use super::session::Run;
 use super::value::to_value;
 use super::verbs::by_name;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Args, Home, Kind, Param, Spec, Value};
 use rhai::{
     Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, Map, Module, NativeCallContext,
-    RhaiFunc,
+    Position, RhaiFunc, Variant,
 };
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -78,6 +78,40 @@ impl<'e> Binder<'e> {
         self.bind(spec, Some(TypeId::of::<T>()), Rc::new(body));
     }
 
+    /// Binds a property of the handle or result type `T`.
+    pub fn property<T: Variant + Clone, V: Variant + Clone>(
+        &mut self,
+        spec: &'static Spec,
+        read: impl Fn(&mut T) -> V + 'static,
+    ) {
+        self.specs.push(spec);
+        self.engine.register_get(spec.name, read);
+    }
+
+    /// Binds a property that may fail to be read.
+    pub fn fallible_property<T: Variant + Clone, V: Variant + Clone>(
+        &mut self,
+        spec: &'static Spec,
+        read: impl Fn(&T) -> Result<V> + 'static,
+    ) {
+        self.specs.push(spec);
+        self.engine.register_get(spec.name, move |of: &mut T| {
+            read(of).map_err(|error| raise(error, Position::NONE))
+        });
+    }
+
+    /// Binds a property that every handle has, for the handle type `T`.
+    pub fn handle_property<T: Variant + Clone, V: Variant + Clone>(
+        &mut self,
+        spec: &'static Spec,
+        read: impl Fn(&mut T) -> V + 'static,
+    ) {
+        if !self.specs.iter().any(|known| std::ptr::eq(*known, spec)) {
+            self.specs.push(spec);
+        }
+        self.engine.register_get(spec.name, read);
+    }
+
     fn bind(
         &mut self,
         spec: &'static Spec,
@@ -118,7 +152,7 @@ impl<'e> Binder<'e> {
                     let module = self.modules.entry(namespace).or_default();
                     registration.set_into_module_raw(module, types, function);
                 }
-                Home::Method(_) | Home::Global => {
+                Home::Method(_) | Home::Property(_) | Home::Global => {
                     let module = self.modules.entry("").or_default();
                     registration.in_global_namespace().set_into_module_raw(module, types, function);
                 }

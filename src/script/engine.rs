@@ -6,7 +6,7 @@ use super::session::Run;
 use super::verbs;
 use crate::context::Context;
 use crate::error::Error;
-use crate::registry::{Home, Spec};
+use crate::registry::{Example, Home, Spec};
 use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -23,11 +23,22 @@ impl Reference {
     pub fn function_names(&self) -> Vec<String> {
         let name = |spec: &&Spec| match spec.home {
             Home::Namespace(namespace) => format!("{namespace}::{}", spec.name),
-            Home::Method(_) | Home::Global => spec.name.to_owned(),
+            Home::Method(_) | Home::Property(_) | Home::Global => spec.name.to_owned(),
         };
         self.specs.iter().map(name).collect()
     }
 }
+
+const MESSAGE: Spec = Spec::property(
+    "error",
+    "message",
+    "text",
+    "What went wrong, as `catch (e)` receives it.",
+    Example {
+        code: "let said = \"\";\ntry { attack::pgd(#{ eps: -1 }); } catch (e) { said = e.message; }\nsaid",
+        shows: "pgd: eps must be >= 0, found -1",
+    },
+);
 
 /// An engine for `context`; what its scripts print goes to the sink of `run`.
 pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) {
@@ -58,11 +69,9 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     engine.register_type_with_name::<Failure>("error");
     engine.register_fn("to_string", |failure: &mut Failure| failure.to_string());
     engine.register_fn("print", |failure: &mut Failure| failure.to_string());
-    engine.register_get("message", |failure: &mut Failure| {
-        ImmutableString::from(failure.to_string())
-    });
 
     let mut binder = Binder::new(&mut engine, run.clone());
+    binder.property(&MESSAGE, |failure: &mut Failure| ImmutableString::from(failure.to_string()));
     super::param::bind(&mut binder, run);
     verbs::bind(&mut binder, context, run);
     let specs = binder.finish();

@@ -25,6 +25,7 @@ pub const PARAM: Spec = Spec {
         Param { default: Left::Unset, ..Param::input("doc", Kind::Any, "What it means.") },
     ],
     params: &[],
+    returns: "any",
     example: Example {
         code: "param(\"scale\", \"small\", [\"tiny\", \"small\"], \"how much data\")",
         shows: "small",

@@ -30,6 +30,7 @@ pub const PAIRED_COMPARE: Spec = Spec {
         Param::choice("correct", &["holm", "none"], "Correction for the number of tests."),
         Param::float("level", 0.95, 0.5, "Coverage of each interval.").up_to(0.9999),
     ],
+    returns: "table",
     example: Example {
         code: "let accuracy = #{ a: [0.80, 0.81, 0.84], b: [0.82, 0.84, 0.85] };\n\
             let cells = sweep::grid(#{ arm: [\"a\", \"b\"], seed: 0..3 }, \

@@ -32,6 +32,7 @@ pub const SUMMARY: Spec = Spec {
         doc: "Axis whose levels are independent repetitions.",
         label: false,
     }],
+    returns: "table",
     example: Example {
         code: "let accuracy = #{ a: [0.80, 0.81, 0.84], b: [0.82, 0.84, 0.85] };\n\
             let cells = sweep::grid(#{ arm: [\"a\", \"b\"], seed: 0..3 }, \

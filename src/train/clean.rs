@@ -75,6 +75,7 @@ pub const ENTRY: Entry<Build> = Entry {
                 label: false,
             },
         ],
+        returns: "objective",
         example: Example { code: "train::clean(#{ name: \"standard\" }).name", shows: "standard" },
         cite: "",
         version: 1,

@@ -56,6 +56,7 @@ pub const ENTRY: Entry<Build> = Entry {
               attack::pgd this is adversarial training.",
         inputs: &[Param::input("attack", Kind::Handle("attack"), "What perturbs each batch.")],
         params: &[Param::label("Name in tables and plots; the attack's name by default.")],
+        returns: "objective",
         example: Example {
             code: "train::perturbed(attack::pgd(#{ eps: 0.5 })).name",
             shows: "pgd",

@@ -20,6 +20,7 @@ pub const TRAIN: Spec = Spec {
           resumes inside its epoch with the same bits. Returns the curve and what was spent.",
     inputs: &[Param::input("source", Kind::Handle("dataset"), "What is trained on.")],
     params: &PARAMS,
+    returns: "training",
     example: Example {
         code: "let m = model::resnet8(#{ width: 4, classes: 2 });\n\
                let r = m.train(dataset::fashion_mnist(#{ classes: 0..2, limit: 256 }), #{ epochs: 1 });\n\

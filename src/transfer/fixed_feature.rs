@@ -109,6 +109,7 @@ pub const ENTRY: Entry<Build> = Entry {
               together and measured once on target.test.",
         inputs: &[],
         params: &[],
+        returns: "protocol",
         example: Example { code: "transfer::fixed_feature().name", shows: "fixed_feature" },
         cite: "Kornblith et al. 2019, arXiv 1805.08974, appendix A.1",
         version: 1,

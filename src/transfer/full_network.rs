@@ -80,6 +80,7 @@ pub const ENTRY: Entry<Build> = Entry {
               with a fixed recipe: nothing is selected, target.val is not used.",
         inputs: &[],
         params: PARAMS.split_at(6).0,
+        returns: "protocol",
         example: Example {
             code: "transfer::full_network(#{ epochs: 5, lr: 0.01 }).name",
             shows: "full_network",

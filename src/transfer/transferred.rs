@@ -30,6 +30,7 @@ pub const TRANSFER: Spec = Spec {
         },
         Param::seed(),
     ],
+    returns: "transfer",
     example: Example {
         code: "let m = model::resnet8(#{ width: 4, size: 8 });\n\
                let t = m.transfer(dataset::digits(#{ limit: 200 }), #{ protocol: \"fixed_feature\" });\n\

@@ -66,6 +66,7 @@ const GRID: Spec = Spec {
         Param::input("cell", Kind::Any, "A function of a map with one level of every axis."),
     ],
     params: &[],
+    returns: "cells",
     example: Example {
         code: "let cells = sweep::grid(#{ b: [1, 2], a: 0..3 }, |c| #{ sum: c.a + c.b });\n\
                cells.len",
@@ -74,6 +75,24 @@ const GRID: Spec = Spec {
     cite: "",
     version: 1,
 };
+
+const LEN: Spec = Spec::property(
+    "cells",
+    "len",
+    "number",
+    "The number of cells.",
+    Example { code: "sweep::grid(#{ a: 0..3 }, |c| #{ b: c.a }).len", shows: "3" },
+);
+const AXES: Spec = Spec::property(
+    "cells",
+    "axes",
+    "list",
+    "The names of the axes, in the order of the source.",
+    Example {
+        code: "sweep::grid(#{ b: 0..2, a: 0..3 }, |c| #{ sum: c.a + c.b }).axes",
+        shows: "[\"b\", \"a\"]",
+    },
+);
 
 /// Binds the sweep and the statistics over its cells.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
@@ -95,10 +114,9 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
         };
         call.at(compare()).map(|table| Dynamic::from(ScriptTable::new(table)))
     });
-    let engine = binder.engine();
-    handle_type::<Cells>(engine, "cells");
-    engine.register_get("len", |cells: &mut Cells| cells.records.rows.len() as i64);
-    engine.register_get("axes", |cells: &mut Cells| -> Array {
+    handle_type::<Cells>(binder, "cells");
+    binder.property(&LEN, |cells: &mut Cells| cells.records.rows.len() as i64);
+    binder.property(&AXES, |cells: &mut Cells| -> Array {
         cells.records.axes.iter().map(|axis| Dynamic::from(axis.name.clone())).collect()
     });
 }

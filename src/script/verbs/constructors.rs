@@ -5,11 +5,11 @@ use crate::context::Context;
 use crate::dataset::{self, DATASETS, Dataset, Split};
 use crate::error::{Error, Result, nearest};
 use crate::model::{MODELS, Model};
-use crate::registry::{Args, Entry, Handle, Value};
+use crate::registry::{Args, Entry, Example, Handle, Spec, Value};
 use crate::script::binding::{Binder, Call};
 use crate::train::{Arm, OBJECTIVES};
 use crate::transfer::{PROTOCOLS, Protocol};
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, ImmutableString};
 use std::rc::Rc;
 
 /// Binds the constructors and the getters of what they make.
@@ -42,29 +42,97 @@ pub fn bind(binder: &mut Binder, context: &Context) {
             call.at(Protocol::build(entry, &call.args)).map(Dynamic::from)
         });
     }
-    let engine = binder.engine();
-    handle_type::<Dataset>(engine, "dataset");
-    handle_type::<Split>(engine, "split");
-    handle_type::<Model>(engine, "model");
-    handle_type::<Attacker>(engine, "attack");
-    handle_type::<Arm>(engine, "objective");
-    handle_type::<Protocol>(engine, "protocol");
-    engine.register_get("train", |data: &mut Dataset| data.train.clone());
-    engine.register_get("val", |data: &mut Dataset| data.val.clone());
-    engine.register_get("test", |data: &mut Dataset| data.test.clone());
-    engine.register_get("classes", |data: &mut Dataset| data.classes());
-    engine.register_get("classes", |split: &mut Split| split.classes());
-    engine.register_get("len", |split: &mut Split| split.len() as i64);
-    engine.register_get("classes", |model: &mut Model| model.spec().classes);
+    handle_type::<Dataset>(binder, "dataset");
+    handle_type::<Split>(binder, "split");
+    handle_type::<Model>(binder, "model");
+    handle_type::<Attacker>(binder, "attack");
+    handle_type::<Arm>(binder, "objective");
+    handle_type::<Protocol>(binder, "protocol");
+    properties(binder);
 }
 
-/// Registers name, text and address of a handle type.
-pub(super) fn handle_type<T: Handle + Clone>(engine: &mut Engine, name: &str) {
-    engine.register_type_with_name::<T>(name);
-    engine.register_get("name", |handle: &mut T| ImmutableString::from(handle.label()));
-    engine.register_get("address", |handle: &mut T| {
+const TRAIN: Spec = Spec::property(
+    "dataset",
+    "train",
+    "split",
+    "The images that networks are trained on.",
+    Example { code: "dataset::digits().train.len", shows: "1078" },
+);
+const VAL: Spec = Spec::property(
+    "dataset",
+    "val",
+    "split",
+    "The images that decide between settings.",
+    Example { code: "dataset::digits().val.len", shows: "120" },
+);
+const TEST: Spec = Spec::property(
+    "dataset",
+    "test",
+    "split",
+    "The images that results are reported on.",
+    Example { code: "dataset::digits().test.len", shows: "599" },
+);
+const DATASET_CLASSES: Spec = Spec::property(
+    "dataset",
+    "classes",
+    "number",
+    "The number of classes; labels are 0, 1, ...",
+    Example { code: "dataset::digits(#{ classes: 0..3 }).classes", shows: "3" },
+);
+const SPLIT_CLASSES: Spec = Spec::property(
+    "split",
+    "classes",
+    "number",
+    "The number of classes of its dataset.",
+    Example { code: "dataset::digits().test.classes", shows: "10" },
+);
+const SPLIT_LEN: Spec = Spec::property(
+    "split",
+    "len",
+    "number",
+    "The number of images.",
+    Example { code: "dataset::digits(#{ limit: 100 }).train.len", shows: "90" },
+);
+const MODEL_CLASSES: Spec = Spec::property(
+    "model",
+    "classes",
+    "number",
+    "The number of classes that the head tells apart.",
+    Example { code: "model::resnet8(#{ classes: 7 }).classes", shows: "7" },
+);
+const NAME: Spec = Spec::property(
+    "handle",
+    "name",
+    "text",
+    "The name in tables and plots.",
+    Example { code: "attack::shuffled(attack::pgd()).name", shows: "shuffled(pgd)" },
+);
+const ADDRESS: Spec = Spec::property(
+    "handle",
+    "address",
+    "text",
+    "The hash of what was asked for, under which the store keeps results; `why` explains it.",
+    Example { code: "attack::pgd().address == attack::pgd(#{ steps: 3 }).address", shows: "true" },
+);
+
+fn properties(binder: &mut Binder) {
+    binder.property(&TRAIN, |data: &mut Dataset| data.train.clone());
+    binder.property(&VAL, |data: &mut Dataset| data.val.clone());
+    binder.property(&TEST, |data: &mut Dataset| data.test.clone());
+    binder.property(&DATASET_CLASSES, |data: &mut Dataset| data.classes());
+    binder.property(&SPLIT_CLASSES, |split: &mut Split| split.classes());
+    binder.property(&SPLIT_LEN, |split: &mut Split| split.len() as i64);
+    binder.property(&MODEL_CLASSES, |model: &mut Model| model.spec().classes);
+}
+
+/// Registers text, name and address of a handle type.
+pub(super) fn handle_type<T: Handle + Clone>(binder: &mut Binder, name: &str) {
+    binder.handle_property(&NAME, |handle: &mut T| ImmutableString::from(handle.label()));
+    binder.handle_property(&ADDRESS, |handle: &mut T| {
         ImmutableString::from(handle.lineage().address().as_str())
     });
+    let engine = binder.engine();
+    engine.register_type_with_name::<T>(name);
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, |handle: &mut T| ImmutableString::from(handle.summary()));
     }

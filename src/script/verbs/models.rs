@@ -21,6 +21,7 @@ const PARAMETER: Spec = Spec {
     doc: "A copy of one parameter or running statistic, by its name in state_dict.",
     inputs: &[Param::input("key", Kind::Text, "The name, e.g. \"fc.bias\".")],
     params: &[],
+    returns: "tensor",
     example: Example {
         code: "model::resnet8(#{ width: 4, classes: 3 }).parameter(\"fc.bias\").shape",
         shows: "[3]",
@@ -39,6 +40,7 @@ const SET_PARAMETER: Spec = Spec {
         Param::input("tensor", Kind::Any, "The new values, in the same shape."),
     ],
     params: &[],
+    returns: "nothing",
     example: Example {
         code: "let m = model::resnet8(#{ width: 4, classes: 3 });\n\
                m.set_parameter(\"fc.bias\", tensor::full([3], 0.5));\n\

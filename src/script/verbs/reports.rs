@@ -53,6 +53,7 @@ const WRITE: Spec = Spec {
             label: false,
         },
     ],
+    returns: "text",
     example: Example {
         code: "let cells = sweep::grid(#{ arm: [\"a\", \"b\"], seed: 0..3 }, \
                |c| #{ accuracy: 0.5 + 0.1 * c.seed });\n\

@@ -1,17 +1,71 @@
-//! The getters of what the verbs return.
+//! What the verbs return: texts and properties of results.
 
 use crate::evaluate::Evaluation;
 use crate::lineage::Derived;
 use crate::metric::Correctness;
+use crate::registry::{Example, Spec};
 use crate::script::binding::Binder;
 use crate::train::{EpochPoint, TrainReport};
 use crate::transfer::Transferred;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
-/// Binds the getters.
+type Training = Derived<TrainReport>;
+type Evaluated = Derived<Evaluation>;
+type Transfer = Derived<Transferred>;
+
+/// Binds texts and properties.
 pub fn bind(binder: &mut Binder) {
-    let engine = binder.engine();
-    result_type::<Derived<TrainReport>>(engine, "training", |training| {
+    training(binder);
+    evaluation(binder);
+    transfer(binder);
+    correctness(binder);
+}
+
+/// The description of one property; the example follows a call that other examples share, so
+/// that the store has its result.
+macro_rules! property {
+    ($kind:literal, $name:literal, $returns:literal, $doc:literal, $code:expr, $shows:literal) => {{
+        const SPEC: Spec =
+            Spec::property($kind, $name, $returns, $doc, Example { code: $code, shows: $shows });
+        &SPEC
+    }};
+}
+
+macro_rules! trained {
+    ($read:literal) => {
+        concat!(
+            "let m = model::resnet8(#{ width: 4, classes: 2 });\n",
+            "let data = dataset::fashion_mnist(#{ classes: 0..2, limit: 256 });\n",
+            "let r = m.train(data, #{ epochs: 1 });\n",
+            $read
+        )
+    };
+}
+
+macro_rules! evaluated {
+    ($read:literal) => {
+        concat!(
+            "let data = dataset::digits();\n",
+            "let m = model::resnet8(#{ width: 4, classes: 10, size: 8 });\n",
+            "let r = m.evaluate(data.test);\n",
+            $read
+        )
+    };
+}
+
+macro_rules! transferred {
+    ($read:literal) => {
+        concat!(
+            "let m = model::resnet8(#{ width: 4, size: 8 });\n",
+            "let data = dataset::digits(#{ limit: 200 });\n",
+            "let t = m.transfer(data, #{ protocol: \"fixed_feature\" });\n",
+            $read
+        )
+    };
+}
+
+fn training(binder: &mut Binder) {
+    result_type::<Training>(binder.engine(), "training", |training| {
         let trained = &training.value.trained;
         let last = trained.curve.last();
         let state = match (trained.diverged, training.value.interrupted) {
@@ -26,18 +80,83 @@ pub fn bind(binder: &mut Binder) {
             last.map_or("-".to_owned(), |point| format!("{:.4}", point.accuracy)),
         )
     });
-    type T = Derived<TrainReport>;
-    engine.register_get("updates", |t: &mut T| t.value.trained.updates as i64);
-    engine.register_get("images", |t: &mut T| t.value.trained.images as i64);
-    engine.register_get("forwards", |t: &mut T| t.value.trained.forwards as i64);
-    engine.register_get("backwards", |t: &mut T| t.value.trained.backwards as i64);
-    engine.register_get("diverged", |t: &mut T| t.value.trained.diverged);
-    engine.register_get("interrupted", |t: &mut T| t.value.interrupted);
-    engine.register_get("curve", |t: &mut T| -> Array {
-        t.value.trained.curve.iter().map(|point| Dynamic::from(point_map(point))).collect()
-    });
+    binder.property(
+        property!("training", "updates", "number", "Weight updates.", trained!("r.updates"), "2"),
+        |t: &mut Training| t.value.trained.updates as i64,
+    );
+    binder.property(
+        property!(
+            "training",
+            "images",
+            "number",
+            "Images that entered an update, with repetition.",
+            trained!("r.images"),
+            "230"
+        ),
+        |t: &mut Training| t.value.trained.images as i64,
+    );
+    binder.property(
+        property!(
+            "training",
+            "forwards",
+            "number",
+            "Forward passes, counted per image, those of the attack included.",
+            trained!("r.forwards"),
+            "230"
+        ),
+        |t: &mut Training| t.value.trained.forwards as i64,
+    );
+    binder.property(
+        property!(
+            "training",
+            "backwards",
+            "number",
+            "Backward passes, counted per image, those of the attack included.",
+            trained!("r.backwards"),
+            "230"
+        ),
+        |t: &mut Training| t.value.trained.backwards as i64,
+    );
+    binder.property(
+        property!(
+            "training",
+            "diverged",
+            "truth",
+            "Whether the loss or a gradient stopped being finite; nothing is computed from such \
+             a model.",
+            trained!("r.diverged"),
+            "false"
+        ),
+        |t: &mut Training| t.value.trained.diverged,
+    );
+    binder.property(
+        property!(
+            "training",
+            "interrupted",
+            "truth",
+            "Whether it was stopped before its end; the same call goes on.",
+            trained!("r.interrupted"),
+            "false"
+        ),
+        |t: &mut Training| t.value.interrupted,
+    );
+    binder.property(
+        property!(
+            "training",
+            "curve",
+            "list",
+            "One map per finished epoch: epoch, loss, accuracy, norm of the perturbations.",
+            trained!("r.curve.map(|point| point.epoch)"),
+            "[1]"
+        ),
+        |t: &mut Training| -> Array {
+            t.value.trained.curve.iter().map(|point| Dynamic::from(point_map(point))).collect()
+        },
+    );
+}
 
-    result_type::<Derived<Evaluation>>(engine, "evaluation", |evaluation| {
+fn evaluation(binder: &mut Binder) {
+    result_type::<Evaluated>(binder.engine(), "evaluation", |evaluation| {
         let correct = &evaluation.value.correct;
         format!(
             "evaluation: accuracy {:.4} ({}/{}), loss {:.4}",
@@ -47,14 +166,60 @@ pub fn bind(binder: &mut Binder) {
             evaluation.value.loss
         )
     });
-    type E = Derived<Evaluation>;
-    engine.register_get("accuracy", |e: &mut E| e.value.correct.accuracy());
-    engine.register_get("correct", |e: &mut E| e.value.correct.clone());
-    engine.register_get("n", |e: &mut E| e.value.correct.as_slice().len() as i64);
-    engine.register_get("loss", |e: &mut E| e.value.loss);
-    engine.register_get("norm", |e: &mut E| e.value.norm);
+    binder.property(
+        property!(
+            "evaluation",
+            "accuracy",
+            "number",
+            "The share of images classified correctly, from 0 to 1; under an attack the robust \
+             accuracy.",
+            evaluated!("r.accuracy < 0.5"),
+            "true"
+        ),
+        |e: &mut Evaluated| e.value.correct.accuracy(),
+    );
+    binder.property(
+        property!(
+            "evaluation",
+            "correct",
+            "correctness",
+            "Which images were classified correctly.",
+            evaluated!("r.correct.n"),
+            "599"
+        ),
+        |e: &mut Evaluated| e.value.correct.clone(),
+    );
+    binder.property(
+        property!("evaluation", "n", "number", "The number of images.", evaluated!("r.n"), "599"),
+        |e: &mut Evaluated| e.value.correct.as_slice().len() as i64,
+    );
+    binder.property(
+        property!(
+            "evaluation",
+            "loss",
+            "number",
+            "The mean cross-entropy.",
+            evaluated!("r.loss > 1.0"),
+            "true"
+        ),
+        |e: &mut Evaluated| e.value.loss,
+    );
+    binder.property(
+        property!(
+            "evaluation",
+            "norm",
+            "number",
+            "The mean norm of the perturbations as applied, in pixels of [0,1]; 0 without an \
+             attack.",
+            evaluated!("r.norm"),
+            "0.0"
+        ),
+        |e: &mut Evaluated| e.value.norm,
+    );
+}
 
-    result_type::<Derived<Transferred>>(engine, "transfer", |transfer| {
+fn transfer(binder: &mut Binder) {
+    result_type::<Transfer>(binder.engine(), "transfer", |transfer| {
         let correct = &transfer.value.correct;
         let notes: String = transfer.value.notes.iter().map(|note| format!("; {note}")).collect();
         format!(
@@ -64,26 +229,98 @@ pub fn bind(binder: &mut Binder) {
             correct.as_slice().len()
         )
     });
-    type X = Derived<Transferred>;
-    engine.register_get("accuracy", |x: &mut X| x.value.correct.accuracy());
-    engine.register_get("correct", |x: &mut X| x.value.correct.clone());
-    engine.register_get("n", |x: &mut X| x.value.correct.as_slice().len() as i64);
-    engine.register_get("selected", |x: &mut X| -> Map {
-        let selected = &x.value.selected;
-        selected.iter().map(|(key, value)| (key.into(), Dynamic::from(*value))).collect()
-    });
-    engine.register_get("notes", |x: &mut X| -> Array {
-        x.value.notes.iter().map(|note| Dynamic::from(note.clone())).collect()
-    });
+    binder.property(
+        property!(
+            "transfer",
+            "accuracy",
+            "number",
+            "The share of the target's test images classified correctly, from 0 to 1.",
+            transferred!("t.accuracy > 0.3"),
+            "true"
+        ),
+        |x: &mut Transfer| x.value.correct.accuracy(),
+    );
+    binder.property(
+        property!(
+            "transfer",
+            "correct",
+            "correctness",
+            "Which of the target's test images were classified correctly.",
+            transferred!("t.correct.n"),
+            "599"
+        ),
+        |x: &mut Transfer| x.value.correct.clone(),
+    );
+    binder.property(
+        property!(
+            "transfer",
+            "n",
+            "number",
+            "The number of the target's test images.",
+            transferred!("t.n"),
+            "599"
+        ),
+        |x: &mut Transfer| x.value.correct.as_slice().len() as i64,
+    );
+    binder.property(
+        property!(
+            "transfer",
+            "selected",
+            "map",
+            "What was selected on the validation split: lambda, for fixed_feature.",
+            transferred!("t.selected.keys()"),
+            "[\"lambda\"]"
+        ),
+        |x: &mut Transfer| -> Map {
+            let selected = &x.value.selected;
+            selected.iter().map(|(key, value)| (key.into(), Dynamic::from(*value))).collect()
+        },
+    );
+    binder.property(
+        property!(
+            "transfer",
+            "notes",
+            "list",
+            "What a reader should know of this result, e.g. a lambda at the edge of its grid.",
+            transferred!("t.notes.len"),
+            "0"
+        ),
+        |x: &mut Transfer| -> Array {
+            x.value.notes.iter().map(|note| Dynamic::from(note.clone())).collect()
+        },
+    );
+}
 
+fn correctness(binder: &mut Binder) {
+    let engine = binder.engine();
     engine.register_type_with_name::<Correctness>("correctness");
-    engine.register_get("n", |c: &mut Correctness| c.as_slice().len() as i64);
-    engine.register_get("count", |c: &mut Correctness| c.count() as i64);
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, |c: &mut Correctness| {
             ImmutableString::from(format!("correct {}/{}", c.count(), c.as_slice().len()))
         });
     }
+    binder.property(
+        property!(
+            "correctness",
+            "n",
+            "number",
+            "The number of images.",
+            evaluated!("r.correct.n"),
+            "599"
+        ),
+        |c: &mut Correctness| c.as_slice().len() as i64,
+    );
+    binder.property(
+        property!(
+            "correctness",
+            "count",
+            "number",
+            "How many images were classified correctly.",
+            evaluated!("r.correct.count < 300"),
+            "true"
+        ),
+        |c: &mut Correctness| c.count() as i64,
+    );
 }
 
 fn result_type<T: Clone + 'static>(engine: &mut Engine, name: &str, text: fn(&T) -> String) {

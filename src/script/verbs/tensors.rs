@@ -66,10 +66,47 @@ const FULL: Spec = Spec {
         Param::input("value", Kind::Float { min: f64::MIN, max: f64::MAX }, "The value."),
     ],
     params: &[],
+    returns: "tensor",
     example: Example { code: "tensor::full([2, 3], 1.5).sum", shows: "9.0" },
     cite: "",
     version: 1,
 };
+
+const TO_ARRAY: Spec = Spec {
+    name: "to_array",
+    home: Home::Method("tensor"),
+    doc: "The elements as a flat list of numbers, rows first; at most 10,000.",
+    inputs: &[],
+    params: &[],
+    returns: "list",
+    example: Example {
+        code: "tensor::full([2, 2], 0.5).to_array()",
+        shows: "[0.5, 0.5, 0.5, 0.5]",
+    },
+    cite: "",
+    version: 1,
+};
+const SHAPE: Spec = Spec::property(
+    "tensor",
+    "shape",
+    "list",
+    "The sizes.",
+    Example { code: "tensor::full([2, 3], 0.0).shape", shows: "[2, 3]" },
+);
+const MEAN: Spec = Spec::property(
+    "tensor",
+    "mean",
+    "number",
+    "The mean of all elements.",
+    Example { code: "tensor::full([2, 3], 1.5).mean", shows: "1.5" },
+);
+const SUM: Spec = Spec::property(
+    "tensor",
+    "sum",
+    "number",
+    "The sum of all elements.",
+    Example { code: "tensor::full([2, 3], 1.5).sum", shows: "9.0" },
+);
 
 /// Binds construction, getters and arithmetic.
 pub fn bind(binder: &mut Binder) {
@@ -85,20 +122,19 @@ pub fn bind(binder: &mut Binder) {
         };
         call.at(full()).map(Dynamic::from)
     });
-    let engine = binder.engine();
-    engine.register_type_with_name::<ScriptTensor>("tensor");
-    engine.register_get("shape", |t: &mut ScriptTensor| -> Array {
+    binder.method::<ScriptTensor>(&TO_ARRAY, |call: Call| {
+        let tensor: ScriptTensor = call.receiver()?;
+        call.at(tensor.values()).map(Dynamic::from)
+    });
+    binder.property(&SHAPE, |t: &mut ScriptTensor| -> Array {
         t.0.size().into_iter().map(Dynamic::from).collect()
     });
-    engine.register_get("mean", |t: &mut ScriptTensor| or_raise(t.mean()));
-    engine.register_get("sum", |t: &mut ScriptTensor| {
-        or_raise(
-            t.0.f_sum(tch::Kind::Double)
-                .and_then(|sum| sum.f_double_value(&[]))
-                .map_err(Error::from),
-        )
+    binder.fallible_property(&MEAN, ScriptTensor::mean);
+    binder.fallible_property(&SUM, |t: &ScriptTensor| {
+        Ok(t.0.f_sum(tch::Kind::Double)?.f_double_value(&[])?)
     });
-    engine.register_fn("to_array", |t: &mut ScriptTensor| or_raise(t.values()));
+    let engine = binder.engine();
+    engine.register_type_with_name::<ScriptTensor>("tensor");
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, |t: &mut ScriptTensor| ImmutableString::from(t.summary()));
     }

@@ -18,6 +18,7 @@ const WHY: Spec = Spec {
           option after defaults, and the address of each step.",
     inputs: &[Param::input("x", Kind::Any, "A dataset, attack, model or result.")],
     params: &[],
+    returns: "text",
     example: Example {
         code: "why(attack::pgd()).split(\"\\n\")[0].sub_string(0, 14)",
         shows: "attack::pgd v1",
