@@ -9,15 +9,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Watches long work: shows progress, passes on warnings, tells when to stop.
+/// Watches long work: shows progress, passes on warnings.
 ///
 /// The domain prints nothing; the command line implements this with bars on stderr.
 pub trait Monitor {
-    /// Whether the user asked to stop; long work checks it at every batch.
-    fn interrupted(&self) -> bool;
     /// Work named `what` starts; it has `total` steps of which `done` were done before.
     fn begin(&self, what: &str, total: u64, done: u64);
     /// One step of the current work is done; `note` is a short state such as the loss.
@@ -30,13 +30,32 @@ pub trait Monitor {
     fn warn(&self, message: &str);
 }
 
-/// A monitor that shows nothing and never stops anything.
+/// Asks long work to stop at its next batch. Clones share the request; unlike the session it may
+/// be sent to another thread, or be used in a signal handler.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether someone asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Forgets what was asked: new work starts.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// A monitor that shows nothing.
 pub struct Silent;
 
 impl Monitor for Silent {
-    fn interrupted(&self) -> bool {
-        false
-    }
     fn begin(&self, _: &str, _: u64, _: u64) {}
     fn advance(&self, _: &str) {}
     fn end(&self) {}
@@ -57,6 +76,8 @@ pub struct Context {
     pub data: Option<PathBuf>,
     /// Who watches.
     pub monitor: Rc<dyn Monitor>,
+    /// Whether to stop; long work checks it at every batch.
+    pub interrupt: Interrupt,
     /// What results depend on besides their address: threads, CPU, torch.
     pub environment: Manifest,
     /// Whether work that another process holds is an error instead of a wait: a sweep then does
@@ -120,7 +141,7 @@ impl Context {
                 self.monitor
                     .warn(&format!("waiting for {}: {holder} computes it", address.short()));
             }
-            if self.monitor.interrupted() {
+            if self.interrupt.is_requested() {
                 return Err(Error::interrupted("interrupted while waiting for another process"));
             }
             thread::sleep(Duration::from_millis(200));

@@ -92,7 +92,7 @@ pub fn measure(
     let what = attacker.map_or("evaluate".to_owned(), |a| format!("evaluate under {}", a.label()));
     context.monitor.begin(&what, batches.len() as u64, 0);
     for indices in &batches {
-        if context.monitor.interrupted() {
+        if context.interrupt.is_requested() {
             context.monitor.end();
             return Err(Error::interrupted("evaluate: interrupted").hint("run it again"));
         }

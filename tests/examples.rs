@@ -1,7 +1,7 @@
 //! The example of every entry runs and shows its result.
 
 use libtest_mimic::{Failed, Trial};
-use rtscript::context::{Context, Silent};
+use rtscript::context::{Context, Interrupt, Silent};
 use rtscript::script::{Ended, Options, Session};
 use rtscript::store::{Manifest, Store};
 use rtscript::sweep::Shard;
@@ -19,6 +19,7 @@ pub fn session(folder: &std::path::Path) -> Session {
         store: Store::open(&folder.join("runs")).expect("a store"),
         data: None,
         monitor: Rc::new(Silent),
+        interrupt: Interrupt::default(),
         environment: Manifest {
             threads: 1,
             cpu: "test".into(),
@@ -49,7 +50,7 @@ fn every_example() -> Result<(), Failed> {
     for spec in specs {
         let mut session = session(folder.path());
         let shown = match session.run(&spec.path(), spec.example.code) {
-            Ok(Ended::Value(value)) => value.unwrap_or_default(),
+            Ok(Ended::Value(value)) => value.unwrap_or_default().text,
             Ok(Ended::ShardDone { .. }) => "a shard".to_owned(),
             Err(diagnostic) => diagnostic.text,
         };

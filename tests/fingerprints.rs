@@ -71,7 +71,7 @@ fn unchanged() -> Result<(), Failed> {
             Ok(_) => return Err(format!("{key}: no value").into()),
             Err(diagnostic) => return Err(format!("{key}:\n{}", diagnostic.text).into()),
         };
-        let numbers: Vec<f64> = serde_json::from_str(&value)?;
+        let numbers: Vec<f64> = serde_json::from_str(&value.text)?;
         match known.get(&key) {
             Some(expected) if near(expected, &numbers) => {}
             Some(expected) => {

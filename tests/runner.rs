@@ -18,6 +18,7 @@ mod lineage;
 mod manners;
 mod registry;
 mod resume;
+mod session;
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -31,5 +32,6 @@ fn main() {
     trials.extend(errors::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
+    trials.extend(session::tests());
     libtest_mimic::run(&arguments, trials).exit();
 }

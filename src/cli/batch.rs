@@ -34,8 +34,8 @@ pub fn read(path: &Path) -> Result<String> {
 fn finish(ended: std::result::Result<Ended, Diagnostic>, show: impl FnOnce(&str)) -> u8 {
     match ended {
         Ok(Ended::Value(value)) => {
-            if let Some(text) = value {
-                show(&text);
+            if let Some(value) = value {
+                show(&value.text);
             }
         }
         Ok(Ended::ShardDone { done, of }) => output::stdout(&format!(

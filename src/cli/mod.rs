@@ -8,7 +8,7 @@ mod output;
 mod progress;
 mod prompt;
 
-use crate::context::Context;
+use crate::context::{Context, Interrupt};
 use crate::error::{Error, Kind, Result};
 use crate::script::{Diagnostic, Options, Session};
 use crate::store::{Manifest, Store};
@@ -48,8 +48,9 @@ fn run(args: &Args) -> Result<u8> {
         output::stdout(&help::of_tool());
         return Ok(SUCCESS);
     }
-    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet));
-    let session = session(args, &progress)?;
+    let interrupt = Interrupt::default();
+    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet, &interrupt));
+    let session = session(args, &progress, interrupt)?;
     if let Some(code) = &args.eval {
         return Ok(batch::eval(session, code));
     }
@@ -60,7 +61,7 @@ fn run(args: &Args) -> Result<u8> {
     }
 }
 
-fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
+fn session(args: &Args, progress: &Rc<Progress>, interrupt: Interrupt) -> Result<Session> {
     let device = device(&args.device)?;
     torch::start(args.threads)?;
     let store = Store::open(&args.store)?;
@@ -69,6 +70,7 @@ fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
         store,
         data: args.data(),
         monitor: progress.clone(),
+        interrupt,
         environment: Manifest {
             threads: torch::threads() as u32,
             cpu: torch::cpu_capability()?,

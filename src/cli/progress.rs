@@ -1,7 +1,7 @@
 //! Progress bars on standard error, the interrupt flag, and the clock of checkpoints.
 
 use super::output;
-use crate::context::Monitor;
+use crate::context::{Interrupt, Monitor};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
@@ -16,14 +16,15 @@ pub struct Progress {
     lines: bool,
     running: RefCell<Vec<ProgressBar>>,
     interrupts: Arc<AtomicU32>,
+    interrupt: Interrupt,
     checkpoint_every: Duration,
     last_checkpoint: Cell<Instant>,
 }
 
 impl Progress {
-    /// Bars if standard error is a terminal, else a line where work starts; from here on Ctrl-C asks for a stop at the next
-    /// batch, and the third one ends the process.
-    pub fn new(checkpoint_seconds: u64, quiet: bool) -> Self {
+    /// Bars if standard error is a terminal, else a line where work starts. From here on Ctrl-C
+    /// asks for a stop at the next batch, and the third one ends the process.
+    pub fn new(checkpoint_seconds: u64, quiet: bool, interrupt: &Interrupt) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
@@ -31,11 +32,14 @@ impl Progress {
             ProgressDrawTarget::stderr()
         };
         let interrupts = Arc::new(AtomicU32::new(0));
-        let asked = interrupts.clone();
-        let installed = ctrlc::set_handler(move || match asked.fetch_add(1, Ordering::SeqCst) {
-            0 => output::stderr("\nstopping at the next batch ..."),
-            1 => output::stderr("once more ends the process now; the last checkpoint is kept"),
-            _ => std::process::exit(130),
+        let (asked, request) = (interrupts.clone(), interrupt.clone());
+        let installed = ctrlc::set_handler(move || {
+            request.request();
+            match asked.fetch_add(1, Ordering::SeqCst) {
+                0 => output::stderr("\nstopping at the next batch ..."),
+                1 => output::stderr("once more ends the process now; the last checkpoint is kept"),
+                _ => output::leave(130),
+            }
         });
         if let Err(error) = installed {
             output::stderr(&format!("warning: Ctrl-C will end the process at once: {error}"));
@@ -45,6 +49,7 @@ impl Progress {
             lines: !quiet && !terminal,
             running: RefCell::new(Vec::new()),
             interrupts,
+            interrupt: interrupt.clone(),
             checkpoint_every: Duration::from_secs(checkpoint_seconds),
             last_checkpoint: Cell::new(Instant::now()),
         }
@@ -58,14 +63,11 @@ impl Progress {
     /// Forgets earlier interrupts: a new entry of the prompt starts.
     pub fn reset(&self) {
         self.interrupts.store(0, Ordering::SeqCst);
+        self.interrupt.clear();
     }
 }
 
 impl Monitor for Progress {
-    fn interrupted(&self) -> bool {
-        self.interrupts.load(Ordering::SeqCst) > 0
-    }
-
     fn begin(&self, what: &str, total: u64, done: u64) {
         if self.lines {
             let from = if done > 0 { format!(", from step {done}") } else { String::new() };

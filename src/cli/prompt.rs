@@ -87,7 +87,7 @@ fn answer(session: &Rc<RefCell<Session>>, entry: &str) {
     let ended = session.borrow_mut().execute("prompt", entry);
     match ended {
         Ok(Ended::Value(None)) => {}
-        Ok(Ended::Value(Some(text))) => output::stdout(&text),
+        Ok(Ended::Value(Some(value))) => output::stdout(&value.text),
         Ok(Ended::ShardDone { done, of }) => {
             output::stdout(&format!("shard done: {done} of {of} cells"));
         }

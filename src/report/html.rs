@@ -88,6 +88,13 @@ pub fn html(page: &Page) -> String {
     out
 }
 
+/// A table as one HTML element; every text in it is escaped.
+pub fn table(table: &Table) -> String {
+    let mut out = String::new();
+    write_table(&mut out, table);
+    out
+}
+
 fn heading(out: &mut String, text: &str) {
     let _ = writeln!(out, "<h2>{text}</h2>");
 }

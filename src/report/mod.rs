@@ -5,4 +5,4 @@ mod html;
 mod style;
 
 pub use csv::csv;
-pub use html::{Figure, Page, html};
+pub use html::{Figure, Page, html, table};

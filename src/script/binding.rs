@@ -1,7 +1,7 @@
 //! One entry, one Rhai function: arity, options and handles are checked here for all of them.
 
 use super::failure::{at, raise};
-use super::session::Run;
+use super::run::Run;
 use super::value::to_value;
 use super::verbs::by_name;
 use crate::error::{Error, Result};

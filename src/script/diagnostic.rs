@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, domain_of};
 use super::source::{Span, keys, offset, token};
+use super::text::Texts;
 use crate::error::{Error, Kind, nearest};
 use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
 use codespan_reporting::files::SimpleFile;
@@ -31,20 +32,18 @@ impl Diagnostic {
         Self { kind: error.kind(), text: format!("error: {error}\n{hints}") }
     }
 
-    /// A script that does not parse.
+    /// A text that does not parse.
     pub fn parse(error: &ParseError, name: &str, source: &str) -> Self {
         let message = lowered(&error.err_type().to_string());
         let place = place(source, error.position(), None);
-        let text = render(&message, name, source, place, &[], &[]);
-        Self { kind: Kind::Usage, text }
+        Self { kind: Kind::Usage, text: render(&message, name, source, place, &[]) }
     }
 
-    /// A script that failed while it ran.
-    pub fn run(error: &EvalAltResult, name: &str, source: &str, names: &Names) -> Self {
+    /// A script that failed while it ran; `texts` know where its lines are from.
+    pub fn run(error: &EvalAltResult, texts: &Texts, names: &Names) -> Self {
         let mut stack = Vec::new();
-        let cause = innermost(error, &mut stack);
+        let (cause, module) = innermost(error, "", &mut stack);
         let domain = domain_of(cause);
-        let position = cause.position();
         let (kind, message, mut hints) = match &domain {
             Some(error) => (error.kind(), error.to_string(), error.hints().to_vec()),
             None => {
@@ -52,28 +51,56 @@ impl Diagnostic {
                 (Kind::Usage, message, hints)
             }
         };
-        let key = domain.as_ref().and_then(Error::key);
-        let place = place(source, position, key);
         hints.dedup();
-        Self { kind, text: render(&message, name, source, place, &stack, &hints) }
+        let mut notes: Vec<String> = stack.iter().filter_map(|call| call.note(texts)).collect();
+        notes.extend(hints.iter().map(|hint| format!("hint: {hint}")));
+        let key = domain.as_ref().and_then(Error::key);
+        let text = match texts.place(module, cause.position()) {
+            Some((text, position)) => {
+                let place = place(&text.source, position, key);
+                render(&message, &text.name, &text.source, place, &notes)
+            }
+            None => {
+                let last = texts.last();
+                let name = last.map_or("", |text| text.name.as_ref());
+                render(&message, name, "", None, &notes)
+            }
+        };
+        Self { kind, text }
     }
 }
 
-/// The error that started it; the functions it passed through are pushed, innermost first.
+/// A call that an error passed through.
+struct Call<'e> {
+    function: &'e str,
+    /// The module in which the call stands; empty for the session's own texts.
+    module: &'e str,
+    position: Position,
+}
+
+impl Call<'_> {
+    fn note(&self, texts: &Texts) -> Option<String> {
+        let (text, position) = texts.place(self.module, self.position)?;
+        let function = if self.function.starts_with("anon$") { "a closure" } else { self.function };
+        Some(format!("in {function}, called at {}:{position:?}", text.name))
+    }
+}
+
+/// The error that started it and its module; the calls it passed through are pushed, innermost
+/// first.
 fn innermost<'e>(
     error: &'e EvalAltResult,
-    stack: &mut Vec<(String, Position)>,
-) -> &'e EvalAltResult {
+    module: &'e str,
+    stack: &mut Vec<Call<'e>>,
+) -> (&'e EvalAltResult, &'e str) {
     match error {
-        EvalAltResult::ErrorInFunctionCall(name, _, inner, position) => {
-            let cause = innermost(inner, stack);
-            let name =
-                if name.starts_with("anon$") { "a closure".to_owned() } else { name.clone() };
-            stack.push((name, *position));
+        EvalAltResult::ErrorInFunctionCall(function, inside, inner, position) => {
+            let cause = innermost(inner, inside, stack);
+            stack.push(Call { function, module, position: *position });
             cause
         }
-        EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner, stack),
-        other => other,
+        EvalAltResult::ErrorInModule(inside, inner, _) => innermost(inner, inside, stack),
+        other => (other, module),
     }
 }
 
@@ -90,20 +117,14 @@ fn render(
     name: &str,
     source: &str,
     place: Option<Span>,
-    stack: &[(String, Position)],
-    hints: &[String],
+    notes: &[String],
 ) -> String {
-    let mut notes: Vec<String> = stack
-        .iter()
-        .filter(|(_, position)| !position.is_none())
-        .map(|(function, position)| format!("in {function}, called at {name}:{position:?}"))
-        .collect();
-    notes.extend(hints.iter().map(|hint| format!("hint: {hint}")));
     let labels = place
         .map(|span| Label::primary((), span.start.min(source.len())..span.end.min(source.len())))
         .into_iter()
         .collect();
-    let report = Report::error().with_message(message).with_labels(labels).with_notes(notes);
+    let report =
+        Report::error().with_message(message).with_labels(labels).with_notes(notes.to_vec());
     let file = SimpleFile::new(name, source);
     let config = Config { tab_width: 4, ..Config::default() };
     emit_into_string(&config, &file, &report).unwrap_or_else(|_| format!("error: {message}\n"))

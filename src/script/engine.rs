@@ -2,7 +2,7 @@
 
 use super::binding::Binder;
 use super::failure::{Failure, raise};
-use super::session::Run;
+use super::run::Run;
 use super::verbs;
 use crate::context::Context;
 use crate::error::Error;
@@ -19,6 +19,21 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// The namespaces of entries.
+    pub fn namespaces(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = self
+            .specs
+            .iter()
+            .filter_map(|spec| match spec.home {
+                Home::Namespace(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The names of all functions, with their namespaces; methods by their bare name.
     pub fn function_names(&self) -> Vec<String> {
         let name = |spec: &&Spec| match spec.home {
@@ -50,11 +65,11 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     engine.set_max_call_levels(64);
     engine.disable_symbol("eval");
 
-    let monitor = context.monitor.clone();
+    let interrupt = context.interrupt.clone();
     engine.on_progress(move |_| {
         let error =
             Error::interrupted("interrupted").hint("run the same command again to continue");
-        monitor.interrupted().then(|| Dynamic::from(Failure(error)))
+        interrupt.is_requested().then(|| Dynamic::from(Failure(error)))
     });
     let sink = run.clone();
     engine.on_print(move |text| (sink.borrow().print)(text));
@@ -66,6 +81,10 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
         let error = Error::usage("sleep: scripts do not wait");
         Err(raise(error, Position::NONE))
     });
+    // Rhai writes 1e-9 as 0.000000001; the shortest text that reads back is shorter.
+    for function in ["to_string", "print", "to_debug", "debug"] {
+        engine.register_fn(function, |number: f64| ImmutableString::from(format!("{number:?}")));
+    }
     engine.register_type_with_name::<Failure>("error");
     engine.register_fn("to_string", |failure: &mut Failure| failure.to_string());
     engine.register_fn("print", |failure: &mut Failure| failure.to_string());

@@ -1,16 +1,22 @@
 //! The language: the only folder that names Rhai.
 
 mod binding;
+mod bundle;
 mod diagnostic;
 mod engine;
 mod failure;
+mod hoist;
 mod param;
+mod run;
 mod session;
 mod source;
 mod stdlib;
+mod text;
+mod token;
 mod value;
 mod verbs;
 
+pub use bundle::Bundle;
 pub use diagnostic::Diagnostic;
 pub use engine::Reference;
 pub use param::{Declared, head_comment};

@@ -1,7 +1,7 @@
 //! `param(name, default, ...)`: what a user may set with `--set name=value`.
 
 use super::binding::{Binder, Call, Outcome};
-use super::session::Run;
+use super::run::Run;
 use crate::error::{Error, Result, nearest};
 use crate::registry::{Default as Left, Example, Home, Kind, Param, Spec};
 use rhai::{AST, ASTNode, Array, Dynamic, Expr};

@@ -1,16 +1,19 @@
 //! A session: an engine, a scope that lasts, and what a run of a script needs to know.
 
+use super::bundle::Bundle;
 use super::diagnostic::{Diagnostic, Names};
 use super::engine::{Reference, engine};
 use super::failure::Stop;
+use super::hoist::{self, Imports};
 use super::param::{self, Declared};
-use crate::context::Context;
+use super::run::Run;
+use super::{source, token};
+use crate::context::{Context, Interrupt};
 use crate::error::Error;
-use crate::evaluate::EVALUATE;
-use crate::registry::{Args, Home, Spec};
 use crate::sweep::Shard;
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, ParseError, Scope};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -23,90 +26,50 @@ pub struct Options {
     pub shard: Shard,
     /// Where reports go.
     pub out: PathBuf,
-    /// Whether a person is at a prompt: an interrupted training then returns what it has.
+    /// Whether a person is at a prompt: an interrupted training then returns what it has, and
+    /// `ans` holds the last value.
     pub interactive: bool,
     /// Receives what scripts print, a line at a time.
     pub print: Rc<dyn Fn(&str)>,
-}
-
-/// What the verbs know of the running script.
-pub struct Run {
-    pub set: Vec<(String, String)>,
-    pub shard: Shard,
-    pub out: PathBuf,
-    pub interactive: bool,
-    pub print: Rc<dyn Fn(&str)>,
-    /// The name and the text of the running script.
-    pub name: String,
-    pub source: Rc<str>,
-    /// Its settings, as resolved.
-    pub params: Vec<(String, String)>,
-    /// Whether a sweep with a seed axis is running.
-    pub seed_axis: bool,
-    /// Receives warnings, a line at a time.
-    pub warn: Rc<dyn Fn(&str)>,
-    /// Entries already warned about.
-    pub warned: Vec<&'static str>,
-}
-
-impl Run {
-    /// Warns once of a call that leaves its seed out inside a sweep over seeds: all its cells
-    /// would get the same draws.
-    pub fn watch_seed(&mut self, spec: &'static Spec, args: &Args) {
-        let draws = matches!(spec.home, Home::Namespace("model") | Home::Method("model"));
-        let takes_seed = spec.params.iter().any(|param| param.name == "seed");
-        let known = self.warned.contains(&spec.name);
-        let draws = draws && spec.name != EVALUATE.name;
-        if self.seed_axis && draws && takes_seed && !known && args.is_defaulted("seed") {
-            self.warned.push(spec.name);
-            (self.warn)(&format!(
-                "{} is called without a seed inside a sweep over seeds: every cell gets seed 0",
-                spec.path()
-            ));
-        }
-    }
 }
 
 /// How a script ended without an error.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "a variant's comment covers its fields")]
 pub enum Ended {
-    /// With a value, as it prints; nothing for the unit value.
-    Value(Option<String>),
+    /// With a value; nothing for the unit value.
+    Value(Option<Bundle>),
     /// After this process's share of a sweep, so many cells of all.
     ShardDone { done: usize, of: usize },
 }
 
 /// A session: what one prompt or one batch run holds.
 pub struct Session {
-    engine: Engine,
-    reference: Reference,
-    scope: Scope<'static>,
+    pub(super) engine: Engine,
+    pub(super) reference: Reference,
+    pub(super) scope: Scope<'static>,
+    pub(super) imports: Imports,
     run: Rc<RefCell<Run>>,
     functions: AST,
+    constants: BTreeMap<String, Dynamic>,
+    interrupt: Interrupt,
 }
 
 impl Session {
     /// A fresh session under `context`.
     pub fn new(context: &Context, options: Options) -> Self {
-        let run = Rc::new(RefCell::new(Run {
-            set: options.set,
-            shard: options.shard,
-            out: options.out,
-            interactive: options.interactive,
-            print: options.print,
-            name: String::new(),
-            source: Rc::from(""),
-            params: Vec::new(),
-            seed_axis: false,
-            warn: {
-                let monitor = context.monitor.clone();
-                Rc::new(move |message: &str| monitor.warn(message))
-            },
-            warned: Vec::new(),
-        }));
+        let run = Rc::new(RefCell::new(Run::new(context, options)));
         let (engine, reference) = engine(context, &run);
-        Self { engine, reference, scope: Scope::new(), run, functions: AST::empty() }
+        Self {
+            engine,
+            reference,
+            scope: Scope::new(),
+            imports: Imports::default(),
+            run,
+            functions: AST::empty(),
+            constants: BTreeMap::new(),
+            interrupt: context.interrupt.clone(),
+        }
     }
 
     /// The entries a script can name.
@@ -114,12 +77,17 @@ impl Session {
         &self.reference
     }
 
+    /// Asks what runs to stop; may be sent to another thread, which the session may not.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
     /// The settings a script declares, without running it.
     ///
     /// # Errors
     /// A script that does not parse.
     pub fn declared(&self, name: &str, source: &str) -> Result<Vec<Declared>, Diagnostic> {
-        let ast = self.engine.compile(source);
+        let ast = self.compile(source);
         let ast = ast.map_err(|error| Diagnostic::parse(&error, name, source))?;
         Ok(param::declared(&ast))
     }
@@ -135,62 +103,98 @@ impl Session {
         self.execute(name, source)
     }
 
-    /// Runs one entry of a prompt, or the code of `-e`; variables and functions stay.
+    /// Runs one entry of a prompt, or the code of `-e`; variables, functions, constants and
+    /// imports stay. `name` says in errors where the text is from.
     ///
     /// # Errors
     /// As [`Session::run`].
     pub fn execute(&mut self, name: &str, source: &str) -> Result<Ended, Diagnostic> {
-        let ast = self
-            .engine
-            .compile_with_scope(&self.scope, source)
-            .map_err(|error| Diagnostic::parse(&error, name, source))?;
-        name.clone_into(&mut self.run.borrow_mut().name);
-        self.run.borrow_mut().source = Rc::from(source);
-        let merged = self.functions.clone_functions_only().merge(&ast);
-        let (engine, scope) = (&self.engine, &mut self.scope);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            engine.eval_ast_with_scope::<Dynamic>(scope, &merged)
-        }));
-        crate::torch::restore_grad_mode();
-        let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
-        self.functions = merged.clone_functions_only();
-        self.scope = self.scope.clone_visible();
-        match outcome {
-            Ok(value) if value.is_unit() => Ok(Ended::Value(None)),
-            Ok(value) => Ok(Ended::Value(Some(self.shown(&value)))),
-            Err(error) => match stop(&error) {
-                Some(Stop::ShardDone { done, of }) => Ok(Ended::ShardDone { done, of }),
-                None => {
-                    let functions = self.reference.function_names();
-                    Err(Diagnostic::run(&error, name, source, &Names { functions: &functions }))
-                }
-            },
+        if let Err(error) = self.compile(source) {
+            return Err(Diagnostic::parse(&error, name, source));
         }
+        let moved = self.run.borrow_mut().texts.add(name, source);
+        let outcome = self.evaluate(&format!("{}{source}", "\n".repeat(moved)));
+        self.scope = self.scope.clone_visible();
+        let value = match outcome {
+            Ok(value) => value,
+            Err(error) => {
+                return match stop(&error) {
+                    Some(Stop::ShardDone { done, of }) => Ok(Ended::ShardDone { done, of }),
+                    None => Err(self.diagnosed(&error)),
+                };
+            }
+        };
+        if value.is_unit() {
+            return Ok(Ended::Value(None));
+        }
+        let bundle = Bundle::of(&self.engine, &value);
+        if self.run.borrow().interactive && self.scope.is_constant("ans") != Some(true) {
+            self.scope.set_value("ans", value);
+        }
+        Ok(Ended::Value(Some(bundle)))
+    }
+
+    /// Compiles a text that may use what the session has, and its own constants in its functions.
+    fn compile(&self, text: &str) -> Result<AST, ParseError> {
+        let mut names = Scope::new();
+        for (name, _, _) in self.scope.iter_raw() {
+            names.push(name, ());
+        }
+        for name in hoist::constants(text) {
+            names.push(name, ());
+        }
+        self.engine.compile_with_scope(&names, text)
+    }
+
+    fn evaluate(&mut self, text: &str) -> Result<Dynamic, Box<EvalAltResult>> {
+        let ast = self.compile(text)?;
+        let reserved = self.reference.namespaces();
+        let rest = self.imports.lift(&mut self.engine, &reserved, &ast, text)?;
+        let ast = self.compile(&rest)?;
+        let merged = self.functions.clone_functions_only().merge(&ast);
+        let mut outcome = Ok(Dynamic::UNIT);
+        for run in hoist::runs(&merged) {
+            let (engine, scope) = (&self.engine, &mut self.scope);
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                engine.eval_ast_with_scope::<Dynamic>(scope, &run)
+            }));
+            crate::torch::restore_grad_mode();
+            hoist::publish(&mut self.engine, &self.scope, &mut self.constants);
+            outcome = ended.unwrap_or_else(|panic| Err(panicked(&*panic)));
+            if outcome.is_err() {
+                break;
+            }
+        }
+        self.functions = merged.clone_functions_only();
+        outcome
+    }
+
+    fn diagnosed(&self, error: &EvalAltResult) -> Diagnostic {
+        let functions = self.reference.function_names();
+        let run = self.run.borrow();
+        Diagnostic::run(error, &run.texts, &Names { functions: &functions })
+    }
+
+    /// Reads the imported modules again, and returns their names.
+    ///
+    /// # Errors
+    /// A module that is gone or does not compile any more.
+    pub fn reload(&mut self) -> Result<Vec<String>, Diagnostic> {
+        let outcome = self.imports.reload(&mut self.engine);
+        outcome.map_err(|error| self.diagnosed(&error))
     }
 
     /// Whether `source` is a whole entry; an open bracket, text or comment makes it incomplete.
     pub fn is_complete(&self, source: &str) -> bool {
-        use rhai::{LexError, ParseErrorType};
-        match self.engine.compile_with_scope(&self.scope, source) {
-            Ok(_) => true,
-            Err(error) => {
-                !matches!(
-                    error.err_type(),
-                    ParseErrorType::UnexpectedEOF
-                        | ParseErrorType::MissingToken(..)
-                        | ParseErrorType::BadInput(LexError::UnterminatedString)
-                ) || error.position().line().is_some_and(|line| line < source.lines().count())
-            }
+        if token::is_open(source) {
+            return false;
         }
-    }
-
-    /// How a value prints.
-    fn shown(&self, value: &Dynamic) -> String {
-        let mut scope = Scope::new();
-        scope.push("value", value.clone());
-        self.engine
-            .eval_with_scope::<String>(&mut scope, "value.to_string()")
-            .unwrap_or_else(|_| value.to_string())
+        // An error at the end is one of text that is missing there.
+        match self.compile(source) {
+            Ok(_) => true,
+            Err(error) => source::offset(source, error.position())
+                .is_some_and(|place| place < source.trim_end().len()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Places in a script's text that Rhai gives no span for: the keys of a literal map in a call.
 
+use super::token::{Token, pieces};
 use rhai::Position;
 
 /// A stretch of a script, in bytes.
@@ -24,79 +25,38 @@ pub fn offset(source: &str, position: Position) -> Option<usize> {
 /// The word, number, text or operator that starts at `start`.
 pub fn token(source: &str, start: usize) -> Span {
     let rest = source.get(start..).unwrap_or("");
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let first = rest.chars().next();
-    let length = match first {
-        Some(c) if word(c) => rest.find(|c| !word(c)).unwrap_or(rest.len()),
-        Some('"') => skip(rest, 0).unwrap_or(rest.len()),
-        Some(c) => c.len_utf8(),
-        None => 0,
-    };
-    Span { start, end: start + length.max(1) }
+    let length = pieces(rest).first().filter(|piece| piece.start == 0).map_or(1, |piece| piece.end);
+    Span { start, end: start + length }
 }
 
 /// The keys at the first level of the first map literal at or after `start`, up to the end of the
 /// call that encloses it, in source order.
 pub fn keys(source: &str, start: usize) -> Vec<(String, Span)> {
+    let rest = source.get(start..).unwrap_or("");
     let mut keys = Vec::new();
-    let mut stack: Vec<char> = Vec::new();
-    let mut at = start;
-    while let Some(c) = source.get(at..).and_then(|rest| rest.chars().next()) {
-        if let Some(next) = skip(source, at) {
-            let quoted = c == '"' && stack == ['(', '{'];
-            if quoted && follows_colon(source, next) {
-                let text = source[at + 1..next - 1].to_owned();
-                keys.push((text, Span { start: at, end: next }));
-            }
-            at = next;
-            continue;
-        }
-        match c {
-            '(' | '[' | '{' => stack.push(c),
-            ')' | ']' | '}' => {
+    let mut stack: Vec<&str> = Vec::new();
+    let pieces = pieces(rest);
+    for (index, piece) in pieces.iter().enumerate() {
+        let text = piece.text(rest);
+        match (piece.token, text) {
+            (Token::Symbol, "(" | "[" | "{" | "#{") => stack.push(text),
+            (Token::Symbol, ")" | "]" | "}") => {
                 stack.pop();
                 if stack.is_empty() {
                     break;
                 }
             }
-            c if c.is_alphabetic() || c == '_' => {
-                let span = token(source, at);
-                if stack == ['(', '{'] && follows_colon(source, span.end) {
-                    keys.push((source[at..span.end].to_owned(), span));
+            (Token::Name | Token::Keyword | Token::Text { .. }, _) => {
+                let next = pieces.get(index + 1).map(|next| next.text(rest));
+                if stack == ["(", "#{"] && next == Some(":") {
+                    let span = Span { start: start + piece.start, end: start + piece.end };
+                    keys.push((text.trim_matches('"').to_owned(), span));
                 }
-                at = span.end;
-                continue;
             }
             _ => {}
         }
-        at += c.len_utf8();
     }
     keys
-}
-
-/// The end of the text or comment that starts at `at`, if one does.
-fn skip(source: &str, at: usize) -> Option<usize> {
-    let rest = source.get(at..)?;
-    if rest.starts_with("//") {
-        return Some(at + rest.find('\n').unwrap_or(rest.len()));
-    }
-    if rest.starts_with("/*") {
-        return Some(at + rest.find("*/").map_or(rest.len(), |end| end + 2));
-    }
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`' | '\''))?;
-    let mut escaped = false;
-    for (index, c) in rest.char_indices().skip(1) {
-        if c == quote && !escaped {
-            return Some(at + index + c.len_utf8());
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    Some(source.len())
-}
-
-fn follows_colon(source: &str, at: usize) -> bool {
-    let rest = source.get(at..).unwrap_or("").trim_start();
-    rest.starts_with(':') && !rest.starts_with("::")
 }
 
 #[cfg(test)]

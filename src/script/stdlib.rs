@@ -6,6 +6,11 @@ use rhai::{Engine, Module, Scope};
 /// The modules by name, in the order of the manual.
 const MODULES: &[(&str, &str)] = &[("presets", include_str!("../../stdlib/presets.rhai"))];
 
+/// The text of a module of stdlib/.
+pub fn source(name: &str) -> Option<&'static str> {
+    MODULES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
+
 /// Lets `engine` import the modules of stdlib/, and files beside the script.
 pub fn install(engine: &mut Engine) {
     let mut own = StaticModuleResolver::new();
@@ -13,6 +18,10 @@ pub fn install(engine: &mut Engine) {
         let module = engine
             .compile(source)
             .map_err(Into::into)
+            .map(|mut ast| {
+                ast.set_source(*name);
+                ast
+            })
             .and_then(|ast| Module::eval_ast_as_new(Scope::new(), &ast, engine));
         if let Ok(module) = module {
             own.insert(*name, module);

@@ -161,7 +161,7 @@ impl Grid {
                         thread::sleep(Duration::from_millis(200));
                         put_off = 0;
                     }
-                    if context.monitor.interrupted() {
+                    if context.interrupt.is_requested() {
                         failed = Some(Error::interrupted("grid: interrupted while waiting"));
                         break;
                     }

@@ -150,7 +150,7 @@ fn train(
         let epoch = state.progress.epoch as u64;
         let batches = loader::batches(job.split.len(), batch_size, Some(order.at(epoch)));
         for indices in batches.iter().skip(state.progress.batch) {
-            if context.monitor.interrupted() {
+            if context.interrupt.is_requested() {
                 return Ok(false);
             }
             if !step(context, job, steps, state, indices, draws.at(epoch))? {

@@ -46,7 +46,7 @@ fn compute(context: &Context, model: &Model, split: &Split) -> Result<Tensor> {
     let folded = model.network(context)?.folded()?;
     let mut parts = Vec::new();
     for indices in loader::batches(split.len(), 256, None) {
-        if context.monitor.interrupted() {
+        if context.interrupt.is_requested() {
             return Err(Error::interrupted("transfer: interrupted").hint("run it again"));
         }
         let batch = split.batch(&indices, context.device)?;

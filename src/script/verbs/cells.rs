@@ -9,7 +9,7 @@ use crate::metric::Correctness;
 use crate::registry::{Example, Handle, Home, Kind, Param, Spec, Value};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::{Stop, stopped};
-use crate::script::session::Run;
+use crate::script::run::Run;
 use crate::script::source;
 use crate::script::value::{handle, to_value};
 use crate::stats::{self, Metric, PAIRED_COMPARE, Pairing, REPLICATE, Records, SUMMARY};
@@ -183,10 +183,11 @@ fn arguments(run: &Rc<RefCell<Run>>, call: &Call) -> Result<(Vec<Axis>, FnPtr)> 
         ))
         .hint("sweep::grid(#{ arm: arms, seed: 0..3 }, |c| #{ accuracy: ... })"));
     };
-    let text = run.borrow().source.clone();
-    let written = source::offset(&text, call.context.call_position())
-        .map(|start| source::keys(&text, start))
-        .unwrap_or_default();
+    let place = run.borrow().texts.find(call.context.call_position()).and_then(|(text, place)| {
+        let start = source::offset(&text.source, place)?;
+        Some(source::keys(&text.source, start))
+    });
+    let written = place.unwrap_or_default();
     let place = |name: &str| written.iter().position(|(key, _)| key == name);
     let mut axes: Vec<Axis> = axes
         .into_iter()

@@ -12,9 +12,12 @@ mod why;
 
 pub use cells::Cells;
 pub use constructors::by_name;
+pub use plots::ScriptPlot;
+pub use tables::ScriptTable;
+pub use tensors::ScriptTensor;
 
 use super::binding::Binder;
-use super::session::Run;
+use super::run::Run;
 use crate::context::Context;
 use std::cell::RefCell;
 use std::rc::Rc;

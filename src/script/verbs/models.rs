@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
-use crate::script::session::Run;
+use crate::script::run::Run;
 use crate::train::{Arm, EpochPoint, OBJECTIVES, TRAIN, interrupted, train};
 use crate::transfer::{TRANSFER, transfer};
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};

@@ -10,6 +10,13 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub struct ScriptPlot(Rc<Plot>);
 
+impl ScriptPlot {
+    /// The plot.
+    pub fn plot(&self) -> &Plot {
+        &self.0
+    }
+}
+
 /// Binds one function per kind of plot.
 pub fn bind(binder: &mut Binder) {
     for entry in PLOTS {

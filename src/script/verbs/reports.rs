@@ -9,7 +9,7 @@ use crate::registry::{Args, Default, Example, Home, Kind, Param, Spec, Value};
 use crate::report::{Figure, Page, csv, html};
 use crate::script::binding::{Binder, Call};
 use crate::script::param::head_comment;
-use crate::script::session::Run;
+use crate::script::run::Run;
 use crate::stats::{REPLICATE, Records, Table, summary};
 use crate::store;
 use rhai::{Array, Dynamic};
@@ -112,12 +112,12 @@ fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
 }
 
 fn page(context: &Context, run: &Run, cells: &Cells, call: &Call, figure: Figure) -> Result<Page> {
-    let script = Path::new(&run.name)
-        .file_name()
-        .map_or(run.name.as_str().into(), |name| name.to_string_lossy());
+    let (name, source) =
+        run.texts.last().map_or(("", ""), |text| (text.name.as_ref(), text.source.as_ref()));
+    let script = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
     Ok(Page {
         title: call.args.text("name")?.replace('_', " "),
-        description: head_comment(&run.source),
+        description: head_comment(source),
         scale: scale(&cells.records, &run.params),
         figures: vec![figure],
         tables: tables(cells, call)?,

@@ -1,0 +1,69 @@
+//! What the verbs know of the script that runs.
+
+use super::session::Options;
+use super::text::Texts;
+use crate::context::Context;
+use crate::evaluate::EVALUATE;
+use crate::registry::{Args, Home, Spec};
+use crate::sweep::Shard;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// What the verbs know of the running script.
+pub struct Run {
+    /// What `--set` gave, in order.
+    pub set: Vec<(String, String)>,
+    /// Which part of every sweep this process does.
+    pub shard: Shard,
+    /// Where reports go.
+    pub out: PathBuf,
+    /// Whether an interrupted training returns what it has.
+    pub interactive: bool,
+    /// Receives what scripts print, a line at a time.
+    pub print: Rc<dyn Fn(&str)>,
+    /// What ran in this session; the last text runs now.
+    pub texts: Texts,
+    /// The settings of the script, as resolved.
+    pub params: Vec<(String, String)>,
+    /// Whether a sweep with a seed axis is running.
+    pub seed_axis: bool,
+    /// Receives warnings, a line at a time.
+    warn: Rc<dyn Fn(&str)>,
+    /// Entries already warned about.
+    warned: Vec<&'static str>,
+}
+
+impl Run {
+    /// Before anything ran.
+    pub fn new(context: &Context, options: Options) -> Self {
+        let monitor = context.monitor.clone();
+        Self {
+            set: options.set,
+            shard: options.shard,
+            out: options.out,
+            interactive: options.interactive,
+            print: options.print,
+            texts: Texts::default(),
+            params: Vec::new(),
+            seed_axis: false,
+            warn: Rc::new(move |message: &str| monitor.warn(message)),
+            warned: Vec::new(),
+        }
+    }
+
+    /// Warns once of a call that leaves its seed out inside a sweep over seeds: all its cells
+    /// would get the same draws.
+    pub fn watch_seed(&mut self, spec: &'static Spec, args: &Args) {
+        let draws = matches!(spec.home, Home::Namespace("model") | Home::Method("model"));
+        let takes_seed = spec.params.iter().any(|param| param.name == "seed");
+        let known = self.warned.contains(&spec.name);
+        let draws = draws && spec.name != EVALUATE.name;
+        if self.seed_axis && draws && takes_seed && !known && args.is_defaulted("seed") {
+            self.warned.push(spec.name);
+            (self.warn)(&format!(
+                "{} is called without a seed inside a sweep over seeds: every cell gets seed 0",
+                spec.path()
+            ));
+        }
+    }
+}
