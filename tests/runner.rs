@@ -8,6 +8,7 @@
     reason = "tests may panic, start processes, speak to them and wait for them"
 )]
 
+mod completion;
 mod errors;
 mod examples;
 mod faults;
@@ -29,6 +30,7 @@ fn main() {
     trials.extend(examples::tests());
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
+    trials.extend(completion::tests());
     trials.extend(errors::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());

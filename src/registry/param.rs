@@ -125,7 +125,18 @@ impl Param {
         self
     }
 
-    /// The values it takes, in words: `a number >= 0`.
+    /// The default as a script writes it; empty where there is none.
+    pub fn default_text(&self) -> String {
+        match self.default {
+            Default::Required | Default::Unset => String::new(),
+            Default::Bool(value) => value.to_string(),
+            Default::Int(value) => value.to_string(),
+            Default::Float(value) => format!("{value:?}"),
+            Default::Text(value) => format!("\"{value}\""),
+        }
+    }
+
+    /// The values it takes, in words: `a number`.
     pub fn expects(&self) -> String {
         match self.kind {
             Kind::Bool => "true or false".to_owned(),

@@ -2,47 +2,15 @@
 
 use super::binding::Binder;
 use super::failure::{Failure, raise};
+use super::reference::Reference;
 use super::run::Run;
 use super::verbs;
 use crate::context::Context;
 use crate::error::Error;
-use crate::registry::{Example, Home, Spec};
+use crate::registry::{Example, Spec};
 use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel, Position};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// What a script can name.
-#[derive(Clone, Default)]
-pub struct Reference {
-    /// Every entry, in the order of the manual.
-    pub specs: Vec<&'static Spec>,
-}
-
-impl Reference {
-    /// The namespaces of entries.
-    pub fn namespaces(&self) -> Vec<&'static str> {
-        let mut names: Vec<&'static str> = self
-            .specs
-            .iter()
-            .filter_map(|spec| match spec.home {
-                Home::Namespace(name) => Some(name),
-                _ => None,
-            })
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    /// The names of all functions, with their namespaces; methods by their bare name.
-    pub fn function_names(&self) -> Vec<String> {
-        let name = |spec: &&Spec| match spec.home {
-            Home::Namespace(namespace) => format!("{namespace}::{}", spec.name),
-            Home::Method(_) | Home::Property(_) | Home::Global => spec.name.to_owned(),
-        };
-        self.specs.iter().map(name).collect()
-    }
-}
 
 const MESSAGE: Spec = Spec::property(
     "error",
@@ -95,5 +63,6 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     verbs::bind(&mut binder, context, run);
     let specs = binder.finish();
     super::stdlib::install(&mut engine);
-    (engine, Reference { specs })
+    let reference = Reference::new(specs, &engine);
+    (engine, reference)
 }

@@ -65,6 +65,18 @@ impl Imports {
         Ok(self.0.keys().cloned().collect())
     }
 
+    /// The functions of the module that the session calls `name`.
+    pub fn functions(&self, engine: &Engine, name: &str) -> Vec<String> {
+        if !self.0.contains_key(name) {
+            return Vec::new();
+        }
+        let of_module = |info: rhai::FuncInfo| {
+            let named = info.namespace == name && !info.metadata.name.starts_with("anon$");
+            named.then(|| info.metadata.name.to_string())
+        };
+        engine.collect_fn_metadata(None, of_module, false)
+    }
+
     /// The names of the modules.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -2,11 +2,14 @@
 
 mod binding;
 mod bundle;
+mod completion;
 mod diagnostic;
 mod engine;
 mod failure;
 mod hoist;
 mod param;
+mod reading;
+mod reference;
 mod run;
 mod session;
 mod source;
@@ -18,6 +21,8 @@ mod verbs;
 
 pub use bundle::Bundle;
 pub use diagnostic::Diagnostic;
-pub use engine::Reference;
+
+pub use completion::{Candidate, Completion};
 pub use param::{Declared, head_comment};
+pub use reference::Reference;
 pub use session::{Ended, Options, Session};

@@ -2,10 +2,11 @@
 
 use super::bundle::Bundle;
 use super::diagnostic::{Diagnostic, Names};
-use super::engine::{Reference, engine};
+use super::engine::engine;
 use super::failure::Stop;
 use super::hoist::{self, Imports};
 use super::param::{self, Declared};
+use super::reference::Reference;
 use super::run::Run;
 use super::{source, token};
 use crate::context::{Context, Interrupt};
@@ -167,6 +168,12 @@ impl Session {
         }
         self.functions = merged.clone_functions_only();
         outcome
+    }
+
+    /// The functions that entries of this session defined.
+    pub(super) fn function_names(&self) -> Vec<String> {
+        let named = self.functions.iter_functions().map(|function| function.name.to_owned());
+        named.filter(|name| !name.starts_with("anon$")).collect()
     }
 
     fn diagnosed(&self, error: &EvalAltResult) -> Diagnostic {

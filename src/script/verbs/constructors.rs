@@ -151,6 +151,20 @@ pub fn by_name(kind: &'static str, name: &str) -> Result<Value> {
     }
 }
 
+/// The names that [`by_name`] takes for a kind of handle.
+pub fn names_of(kind: &str) -> Vec<&'static str> {
+    fn names<B>(entries: &[&'static Entry<B>]) -> Vec<&'static str> {
+        let free = entries.iter().filter(|entry| entry.spec.required_inputs() == 0);
+        free.map(|entry| entry.spec.name).collect()
+    }
+    match kind {
+        "protocol" => names(PROTOCOLS),
+        "attack" => names(ATTACKS),
+        "objective" => names(OBJECTIVES),
+        _ => Vec::new(),
+    }
+}
+
 fn made<B, T: Handle>(
     entries: &[&'static Entry<B>],
     kind: &str,

@@ -11,7 +11,7 @@ mod tensors;
 mod why;
 
 pub use cells::Cells;
-pub use constructors::by_name;
+pub use constructors::{by_name, names_of};
 pub use plots::ScriptPlot;
 pub use tables::ScriptTable;
 pub use tensors::ScriptTensor;
