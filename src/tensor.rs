@@ -5,6 +5,28 @@
 use crate::error::{Error, Result};
 use tch::{Kind, Tensor};
 
+/// The bytes of a tensor's elements.
+pub fn bytes(tensor: &Tensor) -> usize {
+    tensor.numel() * tensor.kind().elt_size_in_bytes()
+}
+
+/// The name of an element type in PyTorch's short form: `f32`, `i64`, `bool`.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Float => "f32",
+        Kind::Double => "f64",
+        Kind::Half => "f16",
+        Kind::BFloat16 => "bf16",
+        Kind::Int64 => "i64",
+        Kind::Int => "i32",
+        Kind::Int16 => "i16",
+        Kind::Int8 => "i8",
+        Kind::Uint8 => "u8",
+        Kind::Bool => "bool",
+        _ => "other",
+    }
+}
+
 /// The shape of `images` if it is an f32 batch `[B, C, H, W]`.
 ///
 /// # Errors

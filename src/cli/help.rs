@@ -1,10 +1,9 @@
-//! `--help` of the tool and of a script, and `?name`.
+//! `--help` of the tool and of a script.
 
 use super::args::Args;
 use super::{SUCCESS, batch, fail, output};
-use crate::error::{Result, nearest};
-use crate::registry::{Default, Kind, Param, Spec};
-use crate::script::{Declared, Reference, Session};
+use crate::error::Result;
+use crate::script::{Declared, Session};
 use clap::CommandFactory;
 use std::path::Path;
 
@@ -44,50 +43,4 @@ fn script_text(name: &str, source: &str, params: &[Declared]) -> String {
         ));
     }
     text
-}
-
-/// The entries of a name, or the nearest one.
-pub fn of_entry(reference: &Reference, name: &str) -> String {
-    let path = |spec: &&&Spec| spec.name == name || spec.path() == name;
-    let found: Vec<String> =
-        reference.specs.iter().filter(path).map(|spec| entry_text(spec)).collect();
-    if !found.is_empty() {
-        return found.join("\n");
-    }
-    let names: Vec<String> = reference.specs.iter().map(|spec| spec.path()).collect();
-    let near = nearest(name, names.iter().map(String::as_str))
-        .or_else(|| nearest(name, reference.specs.iter().map(|spec| spec.name)));
-    match near {
-        Some(near) => format!("no entry {name}, did you mean {near}?"),
-        None => format!("no entry {name}; there are: {}", names.join(", ")),
-    }
-}
-
-fn entry_text(spec: &Spec) -> String {
-    let mut text = format!("{}\n\n{}\n", spec.signature(), spec.doc);
-    for param in spec.inputs.iter().chain(spec.params) {
-        text.push_str(&format!("  {:<14} {} {}\n", param.name, param.doc, values(param)));
-    }
-    text.push_str(&format!("\nexample:\n{}\n=> {}\n", spec.example.code, spec.example.shows));
-    if !spec.cite.is_empty() {
-        text.push_str(&format!("see {}\n", spec.cite));
-    }
-    text
-}
-
-fn values(param: &Param) -> String {
-    let default = match param.default {
-        Default::Required => String::new(),
-        Default::Unset => ", optional".to_owned(),
-        Default::Bool(value) => format!(", default {value}"),
-        Default::Int(value) => format!(", default {value}"),
-        Default::Float(value) => format!(", default {value}"),
-        Default::Text(value) => format!(", default \"{value}\""),
-    };
-    let range = match param.kind {
-        Kind::Float { min, .. } if min.is_finite() => format!(" >= {min}"),
-        Kind::Int { min, .. } if min > i64::MIN => format!(" >= {min}"),
-        _ => String::new(),
-    };
-    format!("({}{range}{default})", param.expects())
 }

@@ -3,10 +3,14 @@
 
 mod args;
 mod batch;
+mod commands;
+mod editor;
 mod help;
+mod image;
 mod output;
 mod progress;
 mod prompt;
+mod recording;
 
 use crate::context::{Context, Interrupt};
 use crate::error::{Error, Kind, Result};

@@ -1,42 +1,21 @@
-//! The prompt: history, entries of several lines, `?name`, `:quit`.
+//! The prompt: history, entries of several lines, commands, help.
 
+use super::commands::{self, Next, Prompt, show};
+use super::editor::Editing;
 use super::progress::Progress;
-use super::{SUCCESS, help, output};
+use super::recording::Recording;
+use super::{SUCCESS, image, output};
 use crate::error::{Error, Result};
-use crate::script::{Ended, Session};
-use rustyline::completion::Completer;
+use crate::script::{Diagnostic, Session};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Editor, Helper};
+use rustyline::{CompletionType, Config, Editor};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-const WELCOME: &str = "rtscript: ?name shows help, :quit or Ctrl-D leaves";
-
-/// Knows whether an entry is complete.
-struct Whole(Rc<RefCell<Session>>);
-
-impl Validator for Whole {
-    fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        let input = context.input();
-        let command = input.starts_with([':', '?']);
-        let whole = command || self.0.borrow().is_complete(input);
-        Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
-    }
-}
-
-impl Completer for Whole {
-    type Candidate = String;
-}
-impl Hinter for Whole {
-    type Hint = String;
-}
-impl Highlighter for Whole {}
-impl Helper for Whole {}
+const WELCOME: &str =
+    "rtscript: Tab completes, ?name shows help, :help lists commands, :quit or Ctrl-D leaves";
 
 /// Reads entries and runs them until the end of input.
 ///
@@ -44,14 +23,15 @@ impl Helper for Whole {}
 /// A terminal that cannot be read.
 pub fn run(session: Session, progress: &Rc<Progress>) -> Result<u8> {
     let session = Rc::new(RefCell::new(session));
-    let mut editor: Editor<Whole, DefaultHistory> =
-        Editor::new().map_err(|error| terminal(&error))?;
-    editor.set_helper(Some(Whole(session.clone())));
+    let mut editor = editor(&session)?;
     let history = history_file();
     if let Some(file) = &history {
         let _ = editor.load_history(file);
     }
     output::stdout(WELCOME);
+    let pictures = image::protocol(|name| std::env::var(name).ok());
+    let mut recording = Recording::default();
+    let mut number = 0;
     loop {
         let line = match editor.readline("> ") {
             Ok(line) => line,
@@ -65,34 +45,44 @@ pub fn run(session: Session, progress: &Rc<Progress>) -> Result<u8> {
         }
         let _ = editor.add_history_entry(entry);
         if let Some(file) = &history {
-            let _ = editor.save_history(file);
-        }
-        if matches!(entry, ":quit" | ":q") {
-            break;
+            let _ = editor.append_history(file);
         }
         progress.reset();
-        answer(&session, entry);
+        number += 1;
+        let mut session = session.borrow_mut();
+        let mut prompt = Prompt { session: &mut session, recording: &mut recording, pictures };
+        match answer(&mut prompt, &format!("entry {number}"), entry) {
+            Ok(Next::Entry) => {}
+            Ok(Next::Leave) => break,
+            Err(diagnostic) => output::stderr(&diagnostic.text),
+        }
     }
     Ok(SUCCESS)
 }
 
-fn answer(session: &Rc<RefCell<Session>>, entry: &str) {
-    if let Some(name) = entry.strip_prefix('?') {
-        let session = session.borrow();
-        return output::stdout(&help::of_entry(session.reference(), name.trim()));
+fn editor(session: &Rc<RefCell<Session>>) -> Result<Editor<Editing, DefaultHistory>> {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .max_history_size(10_000)
+        .map(rustyline::config::Builder::build)
+        .map_err(|error| terminal(&error))?;
+    let mut editor = Editor::with_config(config).map_err(|error| terminal(&error))?;
+    editor.set_helper(Some(Editing(session.clone())));
+    Ok(editor)
+}
+
+fn answer(prompt: &mut Prompt, name: &str, entry: &str) -> std::result::Result<Next, Diagnostic> {
+    if let Some(asked) = entry.strip_prefix('?') {
+        output::stdout(&prompt.session.inspect(asked.trim()));
+        return Ok(Next::Entry);
     }
     if entry.starts_with(':') {
-        return output::stderr(&format!("no command {entry}; there is :quit, and ?name for help"));
+        return commands::run(prompt, entry);
     }
-    let ended = session.borrow_mut().execute("prompt", entry);
-    match ended {
-        Ok(Ended::Value(None)) => {}
-        Ok(Ended::Value(Some(value))) => output::stdout(&value.text),
-        Ok(Ended::ShardDone { done, of }) => {
-            output::stdout(&format!("shard done: {done} of {of} cells"));
-        }
-        Err(diagnostic) => output::stderr(&diagnostic.text),
-    }
+    let ended = prompt.session.execute(name, entry)?;
+    prompt.recording.add(entry, &ended);
+    show(&ended, prompt.pictures);
+    Ok(Next::Entry)
 }
 
 fn terminal(error: &ReadlineError) -> Error {

@@ -46,6 +46,11 @@ impl Pixels {
         [channels, self.size.unwrap_or(height), self.size.unwrap_or(width)]
     }
 
+    /// The bytes of the images held in memory.
+    pub fn bytes(&self) -> usize {
+        self.held.get().map_or(0, crate::tensor::bytes)
+    }
+
     /// The images of `ids`, in their order, as f32 `[B, C, H, W]` in [0, 1] on `device`.
     ///
     /// # Errors

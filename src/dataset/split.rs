@@ -229,6 +229,9 @@ impl Handle for Dataset {
             self.classes()
         )
     }
+    fn bytes(&self) -> usize {
+        self.train.bytes()
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -247,6 +250,9 @@ impl Handle for Split {
     fn summary(&self) -> String {
         let (name, len, shape) = (self.name(), self.len(), sized(self.shape()));
         format!("{name}: {len} images of {shape} in {} classes", self.classes())
+    }
+    fn bytes(&self) -> usize {
+        self.0.origin.pixels.bytes()
     }
     fn as_any(&self) -> &dyn Any {
         self

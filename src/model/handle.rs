@@ -184,6 +184,10 @@ impl Handle for Model {
         format!("{made}; {} [{}]", inner.lineage.verb(), inner.lineage.address().short())
     }
 
+    fn bytes(&self) -> usize {
+        self.0.borrow().network.as_ref().map_or(0, |network| network.bytes())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -187,6 +187,12 @@ impl Network {
         Ok(copy)
     }
 
+    /// The bytes of its parameters and buffers.
+    pub fn bytes(&self) -> usize {
+        let buffers = self.units.iter().flat_map(|unit| [&unit.mean, &unit.variance]);
+        crate::tensor::bytes(&self.flat) + buffers.map(crate::tensor::bytes).sum::<usize>()
+    }
+
     /// The number of classes.
     pub fn classes(&self) -> i64 {
         self.classes

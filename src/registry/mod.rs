@@ -105,6 +105,15 @@ impl Spec {
         format!("{}({})", self.path(), arguments.join(", "))
     }
 
+    /// The first sentence of its documentation.
+    pub fn summary(&self) -> &'static str {
+        let end = self
+            .doc
+            .match_indices('.')
+            .find(|(at, _)| matches!(self.doc.as_bytes().get(at + 1), None | Some(b' ' | b'\n')));
+        end.map_or(self.doc, |(at, _)| &self.doc[..=at])
+    }
+
     /// How many positional arguments may not be left out.
     pub fn required_inputs(&self) -> usize {
         self.inputs.iter().filter(|input| input.default == Default::Required).count()

@@ -19,6 +19,10 @@ pub trait Handle: Any {
     fn label(&self) -> String {
         self.summary()
     }
+    /// The bytes of tensors that it holds in memory now; what is still on disk counts nothing.
+    fn bytes(&self) -> usize {
+        0
+    }
     /// For [`Args::handle`].
     fn as_any(&self) -> &dyn Any;
 }

@@ -7,22 +7,28 @@ mod diagnostic;
 mod engine;
 mod failure;
 mod hoist;
+mod inspect;
 mod param;
 mod reading;
 mod reference;
 mod run;
 mod session;
 mod source;
+mod sparkline;
 mod stdlib;
 mod text;
 mod token;
 mod value;
+mod variables;
 mod verbs;
 
 pub use bundle::Bundle;
 pub use diagnostic::Diagnostic;
 
 pub use completion::{Candidate, Completion};
+pub use inspect::line;
 pub use param::{Declared, head_comment};
 pub use reference::Reference;
 pub use session::{Ended, Options, Session};
+pub use token::{KEYWORDS, Piece, Token, pieces};
+pub use variables::Variable;

@@ -62,6 +62,16 @@ impl Reference {
         self.rhai.get(kind).into_iter().flatten().map(String::as_str)
     }
 
+    /// The entries whose name or documentation holds all of these words.
+    pub fn find(&self, words: &str) -> Vec<&'static Spec> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+        let holds = |spec: &&'static Spec| {
+            let text = format!("{} {}", spec.path(), spec.doc).to_lowercase();
+            words.iter().all(|word| text.contains(word))
+        };
+        self.specs.iter().copied().filter(holds).collect()
+    }
+
     /// The names of all functions, with their namespaces; methods by their bare name.
     pub fn function_names(&self) -> Vec<String> {
         let name = |spec: &&Spec| match spec.home {

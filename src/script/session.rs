@@ -110,20 +110,9 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub fn execute(&mut self, name: &str, source: &str) -> Result<Ended, Diagnostic> {
-        if let Err(error) = self.compile(source) {
-            return Err(Diagnostic::parse(&error, name, source));
-        }
-        let moved = self.run.borrow_mut().texts.add(name, source);
-        let outcome = self.evaluate(&format!("{}{source}", "\n".repeat(moved)));
-        self.scope = self.scope.clone_visible();
-        let value = match outcome {
+        let value = match self.outcome(name, source)? {
             Ok(value) => value,
-            Err(error) => {
-                return match stop(&error) {
-                    Some(Stop::ShardDone { done, of }) => Ok(Ended::ShardDone { done, of }),
-                    None => Err(self.diagnosed(&error)),
-                };
-            }
+            Err(Stop::ShardDone { done, of }) => return Ok(Ended::ShardDone { done, of }),
         };
         if value.is_unit() {
             return Ok(Ended::Value(None));
@@ -133,6 +122,24 @@ impl Session {
             self.scope.set_value("ans", value);
         }
         Ok(Ended::Value(Some(bundle)))
+    }
+
+    /// The value of some code.
+    pub(super) fn value(&mut self, code: &str) -> Result<Dynamic, Diagnostic> {
+        Ok(self.outcome("code", code)?.unwrap_or(Dynamic::UNIT))
+    }
+
+    fn outcome(&mut self, name: &str, source: &str) -> Result<Result<Dynamic, Stop>, Diagnostic> {
+        if let Err(error) = self.compile(source) {
+            return Err(Diagnostic::parse(&error, name, source));
+        }
+        let moved = self.run.borrow_mut().texts.add(name, source);
+        let outcome = self.evaluate(&format!("{}{source}", "\n".repeat(moved)));
+        self.scope = self.scope.clone_visible();
+        outcome.map(Ok).or_else(|error| match stop(&error) {
+            Some(stop) => Ok(Err(stop)),
+            None => Err(self.diagnosed(&error)),
+        })
     }
 
     /// Compiles a text that may use what the session has, and its own constants in its functions.

@@ -11,6 +11,11 @@ use std::rc::Rc;
 pub struct ScriptPlot(Rc<Plot>);
 
 impl ScriptPlot {
+    /// Wraps a plot.
+    pub fn new(plot: Plot) -> Self {
+        Self(Rc::new(plot))
+    }
+
     /// The plot.
     pub fn plot(&self) -> &Plot {
         &self.0
@@ -25,7 +30,7 @@ pub fn bind(binder: &mut Binder) {
                 let cells: Cells = call.args.handle("cells")?;
                 (entry.build)(&cells.records, &call.args)
             };
-            call.at(build()).map(|plot| Dynamic::from(ScriptPlot(Rc::new(plot))))
+            call.at(build()).map(|plot| Dynamic::from(ScriptPlot::new(plot)))
         });
     }
     let engine = binder.engine();

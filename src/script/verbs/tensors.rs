@@ -42,18 +42,25 @@ impl ScriptTensor {
         Ok(Vec::<f64>::try_from(&flat)?.into_iter().map(Dynamic::from).collect())
     }
 
-    fn summary(&self) -> String {
+    /// Shape, type, device, range and the number of elements that are no numbers, in one line.
+    pub fn summary(&self) -> String {
+        let tensor = &self.0;
+        let device = match tensor.device() {
+            tch::Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".to_owned(),
+        };
+        let kind = crate::tensor::kind_name(tensor.kind());
         let facts = || -> Result<String> {
-            let (low, high) = (self.0.f_min()?, self.0.f_max()?);
+            let nan = tensor.f_isnan()?.f_sum(tch::Kind::Int64)?.f_int64_value(&[])?;
             Ok(format!(
-                "min {:.4} mean {:.4} max {:.4}",
-                low.f_double_value(&[])?,
+                "min {:.4} mean {:.4} max {:.4} nan {nan}",
+                tensor.f_min()?.f_double_value(&[])?,
                 self.mean()?,
-                high.f_double_value(&[])?
+                tensor.f_max()?.f_double_value(&[])?
             ))
         };
         let facts = facts().unwrap_or_else(|_| "empty".to_owned());
-        format!("tensor {:?} {:?} {facts}", self.0.size(), self.0.kind())
+        format!("tensor {:?} {kind} {device}: {facts}", tensor.size())
     }
 }
 
