@@ -77,6 +77,42 @@ const OPTIONS: &[Case] = &[
         under: "+",
     },
     Case {
+        name: "a_misspelt_method_finds_the_one_that_was_meant",
+        code: "let m = model::resnet8();\nlet list = [m];\nlist[0].trian(1);",
+        message: "did you mean train?",
+        under: "trian",
+    },
+    Case {
+        name: "a_misspelt_property_finds_the_one_that_was_meant",
+        code: "let list = [dataset::digits()];\nlet x = list[0].tets;",
+        message: "did you mean test?",
+        under: "tets",
+    },
+    Case {
+        name: "a_misspelt_key_finds_the_one_that_was_meant",
+        code: "let o = #{ rate: 0.1 };\nlet x = o.raet;",
+        message: "did you mean rate?",
+        under: "raet",
+    },
+    Case {
+        name: "a_function_without_its_namespace_is_found",
+        code: "let list = [1];\npgd(list);",
+        message: "did you mean attack::pgd?",
+        under: "pgd",
+    },
+    Case {
+        name: "an_operator_that_does_not_apply_shows_the_facts",
+        code: "let list = [dataset::digits(), tensor::full([2, 3], 1)];\nlet x = list[0] * list[1];",
+        message: "found tensor: tensor [2, 3] f32 cpu",
+        under: "*",
+    },
+    Case {
+        name: "shapes_that_do_not_go_together_are_shown",
+        code: "let x = tensor::full([2, 3], 1) + tensor::full([4], 1);",
+        message: "+: shapes [2, 3] and [4] do not go together",
+        under: "+",
+    },
+    Case {
         name: "a_missing_property_is_no_unit_value",
         code: "let o = #{ lr: 0.1 };\nlet x = o.lrr;",
         message: "lrr",

@@ -17,15 +17,18 @@ mod golden;
 mod lab;
 mod lineage;
 mod manners;
+mod prompt;
 mod registry;
 mod resume;
 mod session;
+mod terminal;
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     // First: in a process that a fault test re-executed it plays the child's part and exits.
     let mut trials = faults::tests();
     trials.extend(manners::tests());
+    trials.extend(prompt::tests());
     trials.extend(registry::tests());
     trials.extend(examples::tests());
     trials.extend(fingerprints::tests());

@@ -1,6 +1,7 @@
 //! What could be typed next: names, members, options and their values, paths. Nothing is
 //! evaluated; the session's variables are only looked at.
 
+use super::missing;
 use super::reading::{Place, Reading};
 use super::session::Session;
 use super::token::KEYWORDS;
@@ -103,10 +104,19 @@ impl Session {
             }
             Place::Value { call, param, quoted } => {
                 let params = self.specs_named(call).flat_map(|s| s.inputs.iter().chain(s.params));
+                let params: Vec<_> = params.filter(|p| p.name == *param).collect();
                 let mut values: Vec<Candidate> =
-                    params.filter(|p| p.name == *param).flat_map(|p| words(p, *quoted)).collect();
-                if !quoted {
-                    values.extend(self.names());
+                    params.iter().flat_map(|param| words(param, *quoted)).collect();
+                let made = |p: &&&Param| {
+                    matches!(
+                        p.kind,
+                        Kind::Handle(_) | Kind::Handles(_) | Kind::Any | Kind::Callback
+                    )
+                };
+                match (quoted, params.iter().any(|param| made(&param))) {
+                    (true, _) => {}
+                    (false, true) => values.extend(self.names()),
+                    (false, false) => values.extend(self.own_names()),
                 }
                 values
             }
@@ -153,13 +163,20 @@ impl Session {
         let mut names: Vec<Candidate> =
             spaces.map(|name| Candidate::plain(format!("{name}::"))).collect();
         names.extend(reference.globals().into_iter().map(callable));
-        names.extend(self.scope.iter_raw().map(|(name, _, _)| Candidate::plain(name)));
+        names.extend(self.own_names());
+        names.extend(KEYWORDS.iter().map(|word| Candidate::plain(*word)));
+        names
+    }
+
+    /// Variables and functions of the session.
+    fn own_names(&self) -> Vec<Candidate> {
+        let variables = self.scope.iter_raw().map(|(name, _, _)| Candidate::plain(name));
+        let mut names: Vec<Candidate> = variables.collect();
         names.extend(
             self.function_names()
                 .into_iter()
                 .map(|name| Candidate::new(name.clone(), format!("{name}("))),
         );
-        names.extend(KEYWORDS.iter().map(|word| Candidate::plain(*word)));
         names
     }
 
@@ -170,14 +187,7 @@ impl Session {
 
     /// The kind of a value, as entries name it.
     pub(super) fn kind<'a>(&'a self, value: &'a Dynamic) -> &'a str {
-        match self.engine.map_type_name(value.type_name()) {
-            "i64" | "f64" => "number",
-            "string" | "char" => "text",
-            "array" => "list",
-            "bool" => "truth",
-            "()" => "nothing",
-            name => name,
-        }
+        missing::kind(&self.engine, value)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Errors as people read them: message, place in the script with a caret, call stack, hints.
 
 use super::failure::{Failure, domain_of};
+use super::missing::{self, Failed};
+use super::reference::Reference;
 use super::source::{Span, keys, offset, token};
 use super::text::Texts;
-use crate::error::{Error, Kind, nearest};
+use crate::error::{Error, Kind};
 use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
 use codespan_reporting::files::SimpleFile;
 use codespan_reporting::term::{Config, emit_into_string};
@@ -20,8 +22,10 @@ pub struct Diagnostic {
 
 /// What is known of names, for suggestions.
 pub struct Names<'a> {
-    /// Functions with their namespace: `attack::pgd`.
-    pub functions: &'a [String],
+    /// The entries.
+    pub reference: &'a Reference,
+    /// The last native call that failed, with facts of its arguments.
+    pub failed: &'a Failed,
 }
 
 impl Diagnostic {
@@ -133,24 +137,12 @@ fn render(
 /// Rhai's own errors in our words, with suggestions.
 fn translated(error: &EvalAltResult, names: &Names) -> (String, Vec<String>) {
     let plain = |text: String| (lowered(&text), Vec::new());
+    if let Some(property) = missing::property(names.reference, error) {
+        return property;
+    }
     match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            let called = signature.split([' ', '(']).next().unwrap_or(signature);
-            let bare = |name: &str| name.rsplit([':', '.']).next().unwrap_or(name).to_owned();
-            let exact = names.functions.iter().find(|name| *name == called);
-            let hint =
-                if exact.is_some() {
-                    Some(format!("{called} takes other arguments: ?{called} shows them"))
-                } else {
-                    nearest(called, names.functions.iter().map(String::as_str))
-                        .or_else(|| {
-                            names.functions.iter().map(String::as_str).find(|name| {
-                                nearest(&bare(called), [bare(name).as_str()]).is_some()
-                            })
-                        })
-                        .map(|near| format!("did you mean {near}?"))
-                };
-            (format!("function not found: {signature}"), hint.into_iter().collect())
+            missing::function(names.reference, signature, names.failed)
         }
         EvalAltResult::ErrorRuntime(value, _) => {
             let text = value.clone().try_cast::<Failure>();

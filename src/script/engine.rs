@@ -2,6 +2,7 @@
 
 use super::binding::Binder;
 use super::failure::{Failure, raise};
+use super::missing;
 use super::reference::Reference;
 use super::run::Run;
 use super::verbs;
@@ -63,6 +64,7 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     verbs::bind(&mut binder, context, run);
     let specs = binder.finish();
     super::stdlib::install(&mut engine);
+    missing::install(&mut engine, run);
     let reference = Reference::new(specs, &engine);
     (engine, reference)
 }

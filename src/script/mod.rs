@@ -8,6 +8,7 @@ mod engine;
 mod failure;
 mod hoist;
 mod inspect;
+mod missing;
 mod param;
 mod reading;
 mod reference;

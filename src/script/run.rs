@@ -1,5 +1,6 @@
 //! What the verbs know of the script that runs.
 
+use super::missing::Failed;
 use super::session::Options;
 use super::text::Texts;
 use crate::context::Context;
@@ -23,6 +24,8 @@ pub struct Run {
     pub print: Rc<dyn Fn(&str)>,
     /// What ran in this session; the last text runs now.
     pub texts: Texts,
+    /// The last native call that failed.
+    pub failed: Failed,
     /// The settings of the script, as resolved.
     pub params: Vec<(String, String)>,
     /// Whether a sweep with a seed axis is running.
@@ -44,6 +47,7 @@ impl Run {
             interactive: options.interactive,
             print: options.print,
             texts: Texts::default(),
+            failed: Failed::default(),
             params: Vec::new(),
             seed_axis: false,
             warn: Rc::new(move |message: &str| monitor.warn(message)),

@@ -184,9 +184,9 @@ impl Session {
     }
 
     fn diagnosed(&self, error: &EvalAltResult) -> Diagnostic {
-        let functions = self.reference.function_names();
         let run = self.run.borrow();
-        Diagnostic::run(error, &run.texts, &Names { functions: &functions })
+        let names = Names { reference: &self.reference, failed: &run.failed };
+        Diagnostic::run(error, &run.texts, &names)
     }
 
     /// Reads the imported modules again, and returns their names.
