@@ -20,7 +20,7 @@ impl Terminal {
     /// Starts `command` in a terminal of 100 columns and 40 lines.
     pub fn open(mut command: Command) -> std::io::Result<Self> {
         let (mut master, mut slave) = (0, 0);
-        let mut size = libc::winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = libc::winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: both descriptors and the size are valid for the call, which writes the former.
         let opened = unsafe {
             libc::openpty(
@@ -28,7 +28,7 @@ impl Terminal {
                 &mut slave,
                 std::ptr::null_mut(),
                 std::ptr::null_mut(),
-                &mut size,
+                &size,
             )
         };
         if opened != 0 {
