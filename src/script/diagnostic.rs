@@ -15,6 +15,10 @@ pub struct Diagnostic {
     pub kind: Kind,
     /// The message, the place with its caret, and the hints, without colour.
     pub text: String,
+    /// The message alone.
+    pub message: String,
+    /// Line and column of the caret, from 1; none for an error without a place in a script.
+    pub place: Option<(usize, usize)>,
 }
 
 /// What is known of names, for suggestions.
@@ -28,7 +32,9 @@ impl Diagnostic {
     pub fn plain(error: &Error) -> Self {
         let hints: String =
             error.hints().iter().map(|hint| format!("  = hint: {hint}\n")).collect();
-        Self { kind: error.kind(), text: format!("error: {error}\n{hints}") }
+        let message = error.to_string();
+        let text = format!("error: {message}\n{hints}");
+        Self { kind: error.kind(), text, message, place: None }
     }
 
     /// A script that does not parse.
@@ -36,7 +42,7 @@ impl Diagnostic {
         let message = lowered(&error.err_type().to_string());
         let place = place(source, error.position(), None);
         let text = render(&message, name, source, place, &[], &[]);
-        Self { kind: Kind::Usage, text }
+        Self { kind: Kind::Usage, text, message, place: place.map(|span| caret(source, span)) }
     }
 
     /// A script that failed while it ran.
@@ -55,7 +61,8 @@ impl Diagnostic {
         let key = domain.as_ref().and_then(Error::key);
         let place = place(source, position, key);
         hints.dedup();
-        Self { kind, text: render(&message, name, source, place, &stack, &hints) }
+        let text = render(&message, name, source, place, &stack, &hints);
+        Self { kind, text, message, place: place.map(|span| caret(source, span)) }
     }
 }
 
@@ -83,6 +90,13 @@ fn place(source: &str, position: Position, key: Option<&str>) -> Option<Span> {
         keys(source, start).into_iter().find(|(name, _)| name == key).map(|(_, span)| span)
     });
     Some(of_key.unwrap_or_else(|| token(source, start)))
+}
+
+/// Line and column at which a span starts, from 1.
+fn caret(source: &str, span: Span) -> (usize, usize) {
+    let before = source.get(..span.start).unwrap_or(source);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 fn render(

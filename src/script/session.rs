@@ -140,9 +140,23 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub fn execute(&mut self, name: &str, source: &str) -> Result<Ended, Diagnostic> {
+        self.execute_part(name, source, source)
+    }
+
+    /// Runs a part of `source`, which stands at its own place: what precedes it is blank. Errors
+    /// show their place in the whole source.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn execute_part(
+        &mut self,
+        name: &str,
+        source: &str,
+        part: &str,
+    ) -> Result<Ended, Diagnostic> {
         let ast = self
             .engine
-            .compile_with_scope(&self.scope, source)
+            .compile_with_scope(&self.scope, part)
             .map_err(|error| Diagnostic::parse(&error, name, source))?;
         name.clone_into(&mut self.run.borrow_mut().name);
         self.run.borrow_mut().source = Rc::from(source);
