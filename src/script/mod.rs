@@ -4,6 +4,7 @@ mod binding;
 mod diagnostic;
 mod engine;
 mod failure;
+pub mod golden;
 mod param;
 mod session;
 mod source;
