@@ -10,6 +10,7 @@
 
 mod errors;
 mod examples;
+mod expectations;
 mod faults;
 mod fingerprints;
 mod golden;
@@ -28,6 +29,7 @@ fn main() {
     trials.extend(examples::tests());
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
+    trials.extend(expectations::tests());
     trials.extend(errors::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
