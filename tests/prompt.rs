@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Trial> {
         Trial::test("prompt::ctrl_c_clears_the_line_and_keeps_the_session", clears),
         Trial::test("prompt::ctrl_c_stops_a_training_and_keeps_what_it_has", stops_a_training),
         Trial::test("prompt::commands_answer", commands),
+        Trial::test("prompt::a_saved_session_passes_as_a_test", saved),
         Trial::test("prompt::history_is_kept_and_found_by_its_start", history),
         Trial::test("prompt::it_is_ready_in_under_300_ms", ready),
     ]
@@ -113,6 +114,34 @@ fn commands() -> Result<(), Failed> {
     terminal.type_keys(":reload\rown::f()\r")?;
     terminal.expect("\nown", 5)?;
     terminal.expect("\n2", 5)?;
+    Ok(())
+}
+
+fn saved() -> Result<(), Failed> {
+    let lab = Lab::new();
+    let mut terminal = open(&lab)?;
+    for entry in [
+        "import \"presets\" as presets;",
+        "const EPS = 0.5;",
+        "fn attacker() {\r    presets::salman2020_pgd(EPS)\r}",
+        "attacker()",
+        "nonsense()",
+        "let x = 1.0 / 3.0; x",
+        "[#{ epoch: 1, loss: 0.5 }, #{ epoch: 2, loss: 0.25 }]",
+        "ans.len()",
+        "let m = model::resnet8(#{ width: 4, size: 8 })",
+        "m.train(dataset::digits(#{ limit: 100 }), #{ epochs: 1 }).updates",
+    ] {
+        terminal.type_keys(&format!("{entry}\r"))?;
+    }
+    terminal.type_keys(":save saved.rhai\r")?;
+    terminal.expect("9 entries in saved.rhai", 20)?;
+    let ran = lab.ok(&["test", "saved.rhai"]);
+    assert!(ran.out.contains("1 passed"), "{}", ran.out);
+    let text = fs::read_to_string(lab.path().join("saved.rhai"))?;
+    assert!(text.contains("attacker(); //=> pgd: l2 eps 0.5"), "{text}");
+    fs::write(lab.path().join("saved.rhai"), text.replace("//=> pgd: l2 eps 0.5", "//=> other"))?;
+    assert_eq!(lab.run(&["test", "saved.rhai"]).code, Some(1));
     Ok(())
 }
 

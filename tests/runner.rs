@@ -11,6 +11,7 @@
 mod completion;
 mod errors;
 mod examples;
+mod expectations;
 mod faults;
 mod fingerprints;
 mod golden;
@@ -34,6 +35,7 @@ fn main() {
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
     trials.extend(completion::tests());
+    trials.extend(expectations::tests());
     trials.extend(errors::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());

@@ -1,15 +1,27 @@
 //! What the program is given.
 
 use crate::error::{Error, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 /// A scripted laboratory: do adversarially trained networks transfer better, and why?
 ///
 /// With a script it runs it, with -e it runs code, with neither it opens a prompt.
 #[derive(Parser, Debug)]
-#[command(name = "rtscript", version, disable_help_flag = true)]
+#[command(
+    name = "rtscript",
+    version,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    subcommand_precedence_over_arg = true,
+    subcommand_value_name = "WORD",
+    subcommand_help_heading = "Words"
+)]
 pub struct Args {
+    /// What to do instead of running a script; ./WORD is a script of that name.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The script to run, e.g. scripts/noise_vs_pgd.rhai.
     pub script: Option<PathBuf>,
 
@@ -21,24 +33,24 @@ pub struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 
-    /// Where results, weights and checkpoints are kept.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub store: PathBuf,
+    /// Where results, weights and checkpoints are kept; runs by default.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub store: Option<PathBuf>,
 
     /// Where reports go; the folder reports of the store by default.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub out: Option<PathBuf>,
 
     /// The folder of real data sets; RTSCRIPT_DATA by default.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 
     /// cpu or cuda:N.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", global = true)]
     pub device: String,
 
     /// CPU threads; all cores by default. Results are equal bit for bit only at equal counts.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", global = true)]
     pub threads: Option<usize>,
 
     /// Do part I of N of every sweep, I from 0, and stop; processes share the store.
@@ -46,23 +58,66 @@ pub struct Args {
     pub shard: Option<String>,
 
     /// The least time between two checkpoints of a training.
-    #[arg(long, value_name = "S", default_value_t = 20)]
+    #[arg(long, value_name = "S", default_value_t = 20, global = true)]
     pub checkpoint_seconds: u64,
 
     /// Start partial runs anew, where they were made under other threads or on another CPU.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub restart_partial: bool,
 
     /// No progress bars.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
 
     /// This help; after a script, its own: what it asks and its params.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub help: bool,
 }
 
+/// The words that stand in place of a script.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run golden scripts: compare what they give with what they expect
+    ///
+    /// Every .rhai file under the paths that expects something is one test:
+    ///
+    ///   expr; //=> value               the text of a value at the prompt; more lines follow at
+    ///                                  once, each behind its own //=>
+    ///   NAME.out beside NAME.rhai      all that is printed
+    ///   // error: LINE:COL message     the script fails, with the caret there
+    ///
+    /// Lines at the head: //@ rtol=1e-3, //@ atol=0.5, //@ exact, //@ ignore: intervals,
+    /// //@ needs: cuda, //@ data: mnist, //@ run=OTHER.rhai, //@ set=NAME=VALUE,...
+    ///
+    /// Text and whole numbers are compared exactly, other numbers to within one unit of the last
+    /// digit written, or rtol or atol if that is more. Each script runs on one thread, unless
+    /// --threads is given, with an empty store, unless --store is. Exit codes: 0 all pass, 1 one
+    /// fails, 2 a path is not there.
+    #[command(verbatim_doc_comment)]
+    Test(Test),
+}
+
+/// What `rtscript test` is given.
+#[derive(clap::Args, Debug)]
+pub struct Test {
+    /// Scripts and folders of scripts; by default tests if it is there, else this folder.
+    pub paths: Vec<PathBuf>,
+
+    /// Run only scripts whose path contains this word.
+    #[arg(long, value_name = "WORD")]
+    pub filter: Option<String>,
+
+    /// Write what is found into the expectations that fail.
+    #[arg(long)]
+    pub bless: bool,
+}
+
 impl Args {
+    /// The store: `--store`, else `runs`.
+    pub fn store(&self) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| PathBuf::from("runs"))
+    }
+
     /// The `--set` pairs.
     ///
     /// # Errors

@@ -12,6 +12,14 @@ pub fn of_tool() -> String {
     Args::command().render_long_help().to_string()
 }
 
+/// The help of a word of the tool.
+pub fn of_word(word: &str) -> String {
+    let mut command = Args::command();
+    command.build();
+    let found = command.find_subcommand_mut(word);
+    found.map_or_else(of_tool, |command| command.render_long_help().to_string())
+}
+
 /// Prints what a script asks and what it can be set to.
 ///
 /// # Errors

@@ -11,14 +11,15 @@ mod output;
 mod progress;
 mod prompt;
 mod recording;
+mod test;
 
-use crate::context::{Context, Interrupt};
+use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::script::{Diagnostic, Options, Session};
 use crate::store::{Manifest, Store};
 use crate::sweep::Shard;
 use crate::torch;
-use args::Args;
+use args::{Args, Command};
 use clap::Parser;
 use progress::Progress;
 use std::rc::Rc;
@@ -48,13 +49,20 @@ fn exit_code() -> u8 {
 }
 
 fn run(args: &Args) -> Result<u8> {
+    match &args.command {
+        Some(Command::Test(_)) if args.help => {
+            output::stdout(&help::of_word("test"));
+            return Ok(SUCCESS);
+        }
+        Some(Command::Test(test)) => return test::run(args, test),
+        None => {}
+    }
     if args.help && args.script.is_none() {
         output::stdout(&help::of_tool());
         return Ok(SUCCESS);
     }
-    let interrupt = Interrupt::default();
-    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet, &interrupt));
-    let session = session(args, &progress, interrupt)?;
+    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet));
+    let session = session(args, &progress)?;
     if let Some(code) = &args.eval {
         return Ok(batch::eval(session, code));
     }
@@ -65,16 +73,35 @@ fn run(args: &Args) -> Result<u8> {
     }
 }
 
-fn session(args: &Args, progress: &Rc<Progress>, interrupt: Interrupt) -> Result<Session> {
+fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
     let device = device(&args.device)?;
     torch::start(args.threads)?;
-    let store = Store::open(&args.store)?;
-    let context = Context {
+    let context = context(args, device, Store::open(&args.store())?, progress)?;
+    let shard = args.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?;
+    let printer = progress.clone();
+    let options = Options {
+        set: args.settings()?,
+        shard,
+        out: args.out.clone().unwrap_or_else(|| args.store().join("reports")),
+        interactive: args.script.is_none() && args.eval.is_none(),
+        print: Rc::new(move |text| printer.print(text)),
+    };
+    Ok(Session::new(&context, options))
+}
+
+/// The settings of a session on `store`; libtorch is set up before.
+fn context(
+    args: &Args,
+    device: tch::Device,
+    store: Store,
+    progress: &Rc<Progress>,
+) -> Result<Context> {
+    Ok(Context {
         device,
         store,
         data: args.data(),
         monitor: progress.clone(),
-        interrupt,
+        interrupt: progress.interrupt(),
         environment: Manifest {
             threads: torch::threads() as u32,
             cpu: torch::cpu_capability()?,
@@ -86,17 +113,7 @@ fn session(args: &Args, progress: &Rc<Progress>, interrupt: Interrupt) -> Result
         defer_busy: Rc::default(),
         origins: Rc::default(),
         restart_partial: args.restart_partial,
-    };
-    let shard = args.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?;
-    let printer = progress.clone();
-    let options = Options {
-        set: args.settings()?,
-        shard,
-        out: args.out.clone().unwrap_or_else(|| args.store.join("reports")),
-        interactive: args.script.is_none() && args.eval.is_none(),
-        print: Rc::new(move |text| printer.print(text)),
-    };
-    Ok(Session::new(&context, options))
+    })
 }
 
 fn device(name: &str) -> Result<tch::Device> {

@@ -24,7 +24,7 @@ pub struct Progress {
 impl Progress {
     /// Bars if standard error is a terminal, else a line where work starts. From here on Ctrl-C
     /// asks for a stop at the next batch, and the third one ends the process.
-    pub fn new(checkpoint_seconds: u64, quiet: bool, interrupt: &Interrupt) -> Self {
+    pub fn new(checkpoint_seconds: u64, quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
@@ -32,6 +32,7 @@ impl Progress {
             ProgressDrawTarget::stderr()
         };
         let interrupts = Arc::new(AtomicU32::new(0));
+        let interrupt = Interrupt::default();
         let (asked, request) = (interrupts.clone(), interrupt.clone());
         let installed = ctrlc::set_handler(move || {
             request.request();
@@ -49,7 +50,7 @@ impl Progress {
             lines: !quiet && !terminal,
             running: RefCell::new(Vec::new()),
             interrupts,
-            interrupt: interrupt.clone(),
+            interrupt,
             checkpoint_every: Duration::from_secs(checkpoint_seconds),
             last_checkpoint: Cell::new(Instant::now()),
         }
@@ -58,6 +59,11 @@ impl Progress {
     /// Prints to standard output, above the bars.
     pub fn print(&self, text: &str) {
         self.bars.suspend(|| output::stdout(text));
+    }
+
+    /// What Ctrl-C asks for.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     /// Forgets earlier interrupts: a new entry of the prompt starts.

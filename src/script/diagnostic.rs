@@ -18,6 +18,10 @@ pub struct Diagnostic {
     pub kind: Kind,
     /// The message, the place with its caret, and the hints, without colour.
     pub text: String,
+    /// The message alone.
+    pub message: String,
+    /// Line and column of the caret, from 1; none for an error without a place in a script.
+    pub place: Option<(usize, usize)>,
 }
 
 /// What is known of names, for suggestions.
@@ -33,14 +37,17 @@ impl Diagnostic {
     pub fn plain(error: &Error) -> Self {
         let hints: String =
             error.hints().iter().map(|hint| format!("  = hint: {hint}\n")).collect();
-        Self { kind: error.kind(), text: format!("error: {error}\n{hints}") }
+        let message = error.to_string();
+        let text = format!("error: {message}\n{hints}");
+        Self { kind: error.kind(), text, message, place: None }
     }
 
     /// A text that does not parse.
     pub fn parse(error: &ParseError, name: &str, source: &str) -> Self {
         let message = lowered(&error.err_type().to_string());
         let place = place(source, error.position(), None);
-        Self { kind: Kind::Usage, text: render(&message, name, source, place, &[]) }
+        let text = render(&message, name, source, place, &[]);
+        Self { kind: Kind::Usage, text, message, place: place.map(|span| caret(source, span)) }
     }
 
     /// A script that failed while it ran; `texts` know where its lines are from.
@@ -59,18 +66,18 @@ impl Diagnostic {
         let mut notes: Vec<String> = stack.iter().filter_map(|call| call.note(texts)).collect();
         notes.extend(hints.iter().map(|hint| format!("hint: {hint}")));
         let key = domain.as_ref().and_then(Error::key);
-        let text = match texts.place(module, cause.position()) {
+        let (text, place) = match texts.place(module, cause.position()) {
             Some((text, position)) => {
                 let place = place(&text.source, position, key);
-                render(&message, &text.name, &text.source, place, &notes)
+                let caret = place.map(|span| caret(&text.source, span));
+                (render(&message, &text.name, &text.source, place, &notes), caret)
             }
             None => {
-                let last = texts.last();
-                let name = last.map_or("", |text| text.name.as_ref());
-                render(&message, name, "", None, &notes)
+                let name = texts.last().map_or("", |text| text.name.as_ref());
+                (render(&message, name, "", None, &notes), None)
             }
         };
-        Self { kind, text }
+        Self { kind, text, message, place }
     }
 }
 
@@ -114,6 +121,13 @@ fn place(source: &str, position: Position, key: Option<&str>) -> Option<Span> {
         keys(source, start).into_iter().find(|(name, _)| name == key).map(|(_, span)| span)
     });
     Some(of_key.unwrap_or_else(|| token(source, start)))
+}
+
+/// Line and column at which a span starts, from 1.
+fn caret(source: &str, span: Span) -> (usize, usize) {
+    let before = source.get(..span.start).unwrap_or(source);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 fn render(

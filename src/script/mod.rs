@@ -6,6 +6,7 @@ mod completion;
 mod diagnostic;
 mod engine;
 mod failure;
+pub mod golden;
 mod hoist;
 mod inspect;
 mod missing;

@@ -110,7 +110,21 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub fn execute(&mut self, name: &str, source: &str) -> Result<Ended, Diagnostic> {
-        let value = match self.outcome(name, source)? {
+        self.execute_part(name, source, source)
+    }
+
+    /// Runs a part of `source`, which stands at its own place: what precedes it is blank. Errors
+    /// show their place in the whole source.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn execute_part(
+        &mut self,
+        name: &str,
+        source: &str,
+        part: &str,
+    ) -> Result<Ended, Diagnostic> {
+        let value = match self.outcome(name, source, part)? {
             Ok(value) => value,
             Err(Stop::ShardDone { done, of }) => return Ok(Ended::ShardDone { done, of }),
         };
@@ -126,15 +140,20 @@ impl Session {
 
     /// The value of some code.
     pub(super) fn value(&mut self, code: &str) -> Result<Dynamic, Diagnostic> {
-        Ok(self.outcome("code", code)?.unwrap_or(Dynamic::UNIT))
+        Ok(self.outcome("code", code, code)?.unwrap_or(Dynamic::UNIT))
     }
 
-    fn outcome(&mut self, name: &str, source: &str) -> Result<Result<Dynamic, Stop>, Diagnostic> {
-        if let Err(error) = self.compile(source) {
+    fn outcome(
+        &mut self,
+        name: &str,
+        source: &str,
+        part: &str,
+    ) -> Result<Result<Dynamic, Stop>, Diagnostic> {
+        if let Err(error) = self.compile(part) {
             return Err(Diagnostic::parse(&error, name, source));
         }
         let moved = self.run.borrow_mut().texts.add(name, source);
-        let outcome = self.evaluate(&format!("{}{source}", "\n".repeat(moved)));
+        let outcome = self.evaluate(&format!("{}{part}", "\n".repeat(moved)));
         self.scope = self.scope.clone_visible();
         outcome.map(Ok).or_else(|error| match stop(&error) {
             Some(stop) => Ok(Err(stop)),
