@@ -8,6 +8,8 @@
     reason = "tests may panic, start processes, speak to them and wait for them"
 )]
 
+mod bombs;
+mod confinement;
 mod errors;
 mod examples;
 mod faults;
@@ -29,6 +31,8 @@ fn main() {
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
     trials.extend(errors::tests());
+    trials.extend(confinement::tests());
+    trials.extend(bombs::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
     libtest_mimic::run(&arguments, trials).exit();

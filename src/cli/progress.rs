@@ -1,5 +1,6 @@
 //! Progress bars on standard error, the interrupt flag, and the clock of checkpoints.
 
+use super::deadline::Deadline;
 use super::output;
 use crate::context::Monitor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,6 +17,7 @@ pub struct Progress {
     lines: bool,
     running: RefCell<Vec<ProgressBar>>,
     interrupts: Arc<AtomicU32>,
+    deadline: Deadline,
     checkpoint_every: Duration,
     last_checkpoint: Cell<Instant>,
 }
@@ -23,7 +25,7 @@ pub struct Progress {
 impl Progress {
     /// Bars if standard error is a terminal, else a line where work starts; from here on Ctrl-C asks for a stop at the next
     /// batch, and the third one ends the process.
-    pub fn new(checkpoint_seconds: u64, quiet: bool) -> Self {
+    pub fn new(checkpoint_seconds: u64, time_limit: Option<u64>, quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
@@ -44,6 +46,7 @@ impl Progress {
             bars: MultiProgress::with_draw_target(target),
             lines: !quiet && !terminal,
             running: RefCell::new(Vec::new()),
+            deadline: Deadline::new(time_limit.map(Duration::from_secs), interrupts.clone()),
             interrupts,
             checkpoint_every: Duration::from_secs(checkpoint_seconds),
             last_checkpoint: Cell::new(Instant::now()),
@@ -55,9 +58,16 @@ impl Progress {
         self.bars.suspend(|| output::stdout(text));
     }
 
-    /// Forgets earlier interrupts: a new entry of the prompt starts.
-    pub fn reset(&self) {
+    /// A script or an entry of the prompt starts: earlier interrupts are forgotten, and its time
+    /// runs.
+    pub fn start(&self) {
         self.interrupts.store(0, Ordering::SeqCst);
+        self.deadline.start();
+    }
+
+    /// The script or the entry is over.
+    pub fn stop(&self) {
+        self.deadline.stop();
     }
 }
 

@@ -70,8 +70,9 @@ pub fn run(session: Session, progress: &Rc<Progress>) -> Result<u8> {
         if matches!(entry, ":quit" | ":q") {
             break;
         }
-        progress.reset();
+        progress.start();
         answer(&session, entry);
+        progress.stop();
     }
     Ok(SUCCESS)
 }

@@ -1,12 +1,20 @@
 //! Errors as people read them: message, place in the script with a caret, call stack, hints.
 
 use super::failure::{Failure, domain_of};
+use super::limits::explained;
 use super::source::{Span, keys, offset, token};
 use crate::error::{Error, Kind, nearest};
 use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
 use codespan_reporting::files::SimpleFile;
 use codespan_reporting::term::{Config, emit_into_string};
 use rhai::{EvalAltResult, ParseError, Position};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The most calls that are shown, the innermost and the last.
+const CALLS_SHOWN: usize = 8;
+/// The longest line of a script that is shown, in bytes.
+const LINE_SHOWN: usize = 400;
 
 /// An error of a script, ready to be shown.
 #[derive(Debug, Clone)]
@@ -21,6 +29,8 @@ pub struct Diagnostic {
 pub struct Names<'a> {
     /// Functions with their namespace: `attack::pgd`.
     pub functions: &'a [String],
+    /// The texts of imported modules, by path.
+    pub sources: &'a BTreeMap<String, Rc<str>>,
 }
 
 impl Diagnostic {
@@ -41,8 +51,10 @@ impl Diagnostic {
 
     /// A script that failed while it ran.
     pub fn run(error: &EvalAltResult, name: &str, source: &str, names: &Names) -> Self {
-        let mut stack = Vec::new();
-        let cause = innermost(error, &mut stack);
+        let mut trace = Trace { file: name.to_owned(), stack: Vec::new() };
+        let cause = trace.innermost(error, names.sources);
+        let name = trace.file.as_str();
+        let source = names.sources.get(name).map_or(source, |text| &**text);
         let domain = domain_of(cause);
         let position = cause.position();
         let (kind, message, mut hints) = match &domain {
@@ -55,25 +67,45 @@ impl Diagnostic {
         let key = domain.as_ref().and_then(Error::key);
         let place = place(source, position, key);
         hints.dedup();
-        Self { kind, text: render(&message, name, source, place, &stack, &hints) }
+        Self { kind, text: render(&message, name, source, place, &trace.stack, &hints) }
     }
 }
 
-/// The error that started it; the functions it passed through are pushed, innermost first.
-fn innermost<'e>(
-    error: &'e EvalAltResult,
-    stack: &mut Vec<(String, Position)>,
-) -> &'e EvalAltResult {
-    match error {
-        EvalAltResult::ErrorInFunctionCall(name, _, inner, position) => {
-            let cause = innermost(inner, stack);
-            let name =
-                if name.starts_with("anon$") { "a closure".to_owned() } else { name.clone() };
-            stack.push((name, *position));
-            cause
+/// The way to the error that started it.
+struct Trace {
+    /// The file it is in: the script, or the path of a module.
+    file: String,
+    /// How each function and module on the way was entered, innermost first, and from where.
+    stack: Vec<(String, String, Position)>,
+}
+
+impl Trace {
+    fn innermost<'e>(
+        &mut self,
+        error: &'e EvalAltResult,
+        sources: &BTreeMap<String, Rc<str>>,
+    ) -> &'e EvalAltResult {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(name, file, inner, position) => {
+                let caller = self.file.clone();
+                if sources.contains_key(file) {
+                    self.file.clone_from(file);
+                }
+                let cause = self.innermost(inner, sources);
+                let name =
+                    if name.starts_with("anon$") { "a closure".to_owned() } else { name.clone() };
+                self.stack.push((format!("in {name}, called"), caller, *position));
+                cause
+            }
+            EvalAltResult::ErrorInModule(file, inner, position) => {
+                let importer = self.file.clone();
+                self.file.clone_from(file);
+                let cause = self.innermost(inner, sources);
+                self.stack.push((format!("in {file}, imported"), importer, *position));
+                cause
+            }
+            other => other,
         }
-        EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner, stack),
-        other => other,
     }
 }
 
@@ -85,21 +117,38 @@ fn place(source: &str, position: Position, key: Option<&str>) -> Option<Span> {
     Some(of_key.unwrap_or_else(|| token(source, start)))
 }
 
+/// Line and column of a byte, from 1, and the length of its line in bytes.
+fn located(source: &str, at: usize) -> (usize, usize, usize) {
+    let before = source.get(..at).unwrap_or(source);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let length = source[start..].find('\n').unwrap_or(source.len() - start);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1, length)
+}
+
 fn render(
     message: &str,
     name: &str,
     source: &str,
     place: Option<Span>,
-    stack: &[(String, Position)],
+    stack: &[(String, String, Position)],
     hints: &[String],
 ) -> String {
     let mut notes: Vec<String> = stack
         .iter()
-        .filter(|(_, position)| !position.is_none())
-        .map(|(function, position)| format!("in {function}, called at {name}:{position:?}"))
+        .filter(|(.., position)| !position.is_none())
+        .map(|(entered, file, position)| format!("{entered} at {file}:{position:?}"))
         .collect();
+    if let Some(more) = notes.len().checked_sub(CALLS_SHOWN).filter(|more| *more > 1) {
+        notes.splice(CALLS_SHOWN - 1..CALLS_SHOWN + more - 1, [format!("in {more} more")]);
+    }
+    let long = place.map(|span| located(source, span.start));
+    let long = long.filter(|(.., length)| *length > LINE_SHOWN);
+    if let Some((line, column, _)) = long {
+        notes.insert(0, format!("at {name}:{line}:{column}"));
+    }
     notes.extend(hints.iter().map(|hint| format!("hint: {hint}")));
     let labels = place
+        .filter(|_| long.is_none())
         .map(|span| Label::primary((), span.start.min(source.len())..span.end.min(source.len())))
         .into_iter()
         .collect();
@@ -146,6 +195,9 @@ fn translated(error: &EvalAltResult, names: &Names) -> (String, Vec<String>) {
             plain(format!("there is no property {name} here"))
         }
         other => {
+            if let Some(limit) = explained(other) {
+                return (limit, Vec::new());
+            }
             let mut text = other.to_string();
             if let Some(cut) = text.rfind(" (line ") {
                 text.truncate(cut);

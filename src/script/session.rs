@@ -3,6 +3,8 @@
 use super::diagnostic::{Diagnostic, Names};
 use super::engine::{Reference, engine};
 use super::failure::Stop;
+use super::limits::Bounds;
+use super::modules::Sources;
 use super::param::{self, Declared};
 use crate::context::Context;
 use crate::error::Error;
@@ -10,7 +12,7 @@ use crate::evaluate::EVALUATE;
 use crate::registry::{Args, Home, Spec};
 use crate::sweep::Shard;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -23,6 +25,8 @@ pub struct Options {
     pub shard: Shard,
     /// Where reports go.
     pub out: PathBuf,
+    /// What scripts may read, and how much they may do.
+    pub bounds: Bounds,
     /// Whether a person is at a prompt: an interrupted training then returns what it has.
     pub interactive: bool,
     /// Receives what scripts print, a line at a time.
@@ -34,6 +38,11 @@ pub struct Run {
     pub set: Vec<(String, String)>,
     pub shard: Shard,
     pub out: PathBuf,
+    pub bounds: Bounds,
+    /// The operations done so far.
+    pub ops: Rc<Cell<u64>>,
+    /// The texts of imported modules.
+    pub sources: Sources,
     pub interactive: bool,
     pub print: Rc<dyn Fn(&str)>,
     /// The name and the text of the running script.
@@ -93,6 +102,9 @@ impl Session {
             set: options.set,
             shard: options.shard,
             out: options.out,
+            bounds: options.bounds,
+            ops: Rc::default(),
+            sources: Sources::default(),
             interactive: options.interactive,
             print: options.print,
             name: String::new(),
@@ -146,6 +158,7 @@ impl Session {
             .map_err(|error| Diagnostic::parse(&error, name, source))?;
         name.clone_into(&mut self.run.borrow_mut().name);
         self.run.borrow_mut().source = Rc::from(source);
+        self.run.borrow().ops.set(0);
         let merged = self.functions.clone_functions_only().merge(&ast);
         let (engine, scope) = (&self.engine, &mut self.scope);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -162,7 +175,9 @@ impl Session {
                 Some(Stop::ShardDone { done, of }) => Ok(Ended::ShardDone { done, of }),
                 None => {
                     let functions = self.reference.function_names();
-                    Err(Diagnostic::run(&error, name, source, &Names { functions: &functions }))
+                    let sources = self.run.borrow().sources.clone();
+                    let names = Names { functions: &functions, sources: &sources.borrow() };
+                    Err(Diagnostic::run(&error, name, source, &names))
                 }
             },
         }

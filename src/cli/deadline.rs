@@ -1,0 +1,47 @@
+//! The time limit of a run: when it is over, the run is asked to stop as Ctrl-C asks it.
+
+use super::output;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Counts an interrupt when a run takes too long.
+pub struct Deadline {
+    limit: Option<Duration>,
+    interrupts: Arc<AtomicU32>,
+    /// Dropping it calls the waiting thread off.
+    waiting: RefCell<Option<Sender<()>>>,
+}
+
+impl Deadline {
+    /// A deadline `limit` after every start; never where there is none.
+    pub fn new(limit: Option<Duration>, interrupts: Arc<AtomicU32>) -> Self {
+        Self { limit, interrupts, waiting: RefCell::new(None) }
+    }
+
+    /// Starts the time of a run.
+    pub fn start(&self) {
+        let Some(limit) = self.limit else { return };
+        let (running, over) = channel::<()>();
+        let interrupts = self.interrupts.clone();
+        thread::spawn(move || {
+            if over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                output::stderr(&format!(
+                    "time limit: {} s are over, stopping at the next batch; what is finished is \
+                     kept, and the same command goes on from there",
+                    limit.as_secs()
+                ));
+                interrupts.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        self.waiting.replace(Some(running));
+    }
+
+    /// The run is over before its time.
+    pub fn stop(&self) {
+        self.waiting.replace(None);
+    }
+}
