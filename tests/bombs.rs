@@ -190,6 +190,17 @@ fn in_lines() -> Vec<Bomb> {
             "let s = \"[\"; s.pad(100000, \"[\"); parse_json(s)",
             "recursion limit",
         ),
+        bomb(
+            "a_map_that_grows_and_catches",
+            "let m = #{}; let i = 0; loop { try { m[`k${i}`] = i; } catch {} i += 1; }",
+            entries,
+        ),
+        bomb("a_text_too_long_for_a_message", format!("{large}throw s;"), "aaa ..."),
+        bomb(
+            "an_option_too_long_for_a_message",
+            format!("{large}attack::pgd(#{{ eps: s }});"),
+            "pgd: eps expected a number, found \"aaa",
+        ),
         bomb("a_wait", "sleep(1000000)", "sleep: scripts do not wait"),
         bomb(
             "imports_without_end",
@@ -342,10 +353,15 @@ fn honest() -> Result<(), Failed> {
          for i in 0..1000 { rows.push(#{ arm: \"a\", seed: i, accuracy: 0.5 }); }\n\
          let map = #{};\n\
          for i in 0..5000 { map[`key ${i}`] = i; }\n\
+         let object = #{ n: 1 };\n\
+         let twice = || 2 * object.n;\n\
+         object.twice = twice;\n\
+         let sum = 0;\n\
+         for i in 0..1000 { sum += twice.call() + object.n; }\n\
          let sorted = list.order(|a, b| b - a);\n\
-         print(`${list.len()} ${text.len()} ${depth(60)} ${rows.len()} ${map.len()} ${sorted[0]}`);",
+         print(`${list.len()} ${text.len()} ${depth(60)} ${rows.len()} ${map.len()} ${sorted[0]} ${sum}`);",
     );
-    assert_eq!(lab.ok(&["honest.rhai"]).out.trim(), "10000 1000000 60 1000 5000 9999");
+    assert_eq!(lab.ok(&["honest.rhai"]).out.trim(), "10000 1000000 60 1000 5000 9999 3000");
     Ok(())
 }
 

@@ -13,6 +13,8 @@ use std::rc::Rc;
 
 /// The most calls that are shown, the innermost and the last.
 const CALLS_SHOWN: usize = 8;
+/// The most characters of a message that are shown.
+const MESSAGE_SHOWN: usize = 1_000;
 /// The longest line of a script that is shown, in bytes.
 const LINE_SHOWN: usize = 400;
 
@@ -152,7 +154,11 @@ fn render(
         .map(|span| Label::primary((), span.start.min(source.len())..span.end.min(source.len())))
         .into_iter()
         .collect();
-    let report = Report::error().with_message(message).with_labels(labels).with_notes(notes);
+    let message = match message.char_indices().nth(MESSAGE_SHOWN) {
+        Some((cut, _)) => format!("{} ...", &message[..cut]),
+        None => message.to_owned(),
+    };
+    let report = Report::error().with_message(&message).with_labels(labels).with_notes(notes);
     let file = SimpleFile::new(name, source);
     let config = Config { tab_width: 4, ..Config::default() };
     emit_into_string(&config, &file, &report).unwrap_or_else(|_| format!("error: {message}\n"))

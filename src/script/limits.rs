@@ -3,7 +3,7 @@
 //! A script that runs away ends within a second instead of taking the machine; one that works
 //! does not notice. Tensors and files have their own limits.
 
-use super::failure::{Failure, raise};
+use super::failure::Failure;
 use super::session::Run;
 use crate::confinement::Confinement;
 use crate::context::Monitor;
@@ -34,9 +34,9 @@ const VARIABLES: usize = 1_000;
 const FUNCTIONS: usize = 1_000;
 /// The most imports that one run carries out.
 const IMPORTS: usize = 256;
-/// How many readings of variables lie between two checks of [`NESTING`] and [`MAP`], neither of
-/// which Rhai checks where an element is assigned.
-const CHECK_EVERY: u32 = 16;
+/// Of so many readings of variables one is checked for [`NESTING`] and [`MAP`], neither of which
+/// Rhai checks where an element is assigned.
+const CHECK_EVERY: u64 = 16;
 
 /// What a run may read, and how much it may do.
 #[derive(Debug, Clone)]
@@ -113,21 +113,25 @@ fn watch_operations(engine: &mut Engine, monitor: Rc<dyn Monitor>, run: &Rc<RefC
 
 #[expect(deprecated, reason = "Rhai marks hooks that way that may change")]
 fn watch_variables(engine: &mut Engine) {
-    let reads = Cell::new(0_u32);
+    let draw = Cell::new(0_u64);
     engine.on_var(move |name, index, context| {
-        reads.set(reads.get().wrapping_add(1));
-        if !reads.get().is_multiple_of(CHECK_EVERY) {
+        // Knuth's generator: a loop of so many readings does not get past the checks.
+        draw.set(draw.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        if draw.get() > u64::MAX / CHECK_EVERY {
             return Ok(None);
         }
         let scope = context.scope();
-        let place = scope.len().checked_sub(index).filter(|_| index > 0);
-        let value = match place {
-            Some(place) => scope.iter_raw().nth(place).map(|(_, _, value)| value),
+        let value = match index.checked_sub(1) {
+            Some(from_the_end) => scope.iter_raw().nth(from_the_end).map(|(_, _, value)| value),
             None => scope.get(name),
         };
-        let fits = value.map_or(Ok(()), expect_bounded);
-        fits.map_err(|error| raise(error.within(name), Position::NONE))?;
-        Ok(None)
+        match value.map_or(Ok(()), |value| Walk::default().expect_bounded(value)) {
+            Ok(()) => Ok(None),
+            Err(error) => {
+                let failure = Dynamic::from(Failure(error.within(name)));
+                Err(Box::new(EvalAltResult::ErrorTerminated(failure, Position::NONE)))
+            }
+        }
     });
 }
 
@@ -145,29 +149,58 @@ fn watch_definitions(engine: &mut Engine) {
     });
 }
 
-/// Checks that a value is not nested too deep and that its maps are not too large.
-fn expect_bounded(value: &Dynamic) -> Result<()> {
-    fn walk(value: &Dynamic, depth: usize, entries: &mut usize) -> Result<()> {
-        if depth > NESTING {
+/// A walk through a value.
+#[derive(Default)]
+struct Walk {
+    /// Where the lists, maps and closures are that enclose the current one: a closure may have
+    /// captured the map it lies in.
+    path: Vec<*const ()>,
+    seen: usize,
+    entries: usize,
+}
+
+impl Walk {
+    /// Checks that a value is not nested too deep and that its maps are not too large.
+    fn expect_bounded(&mut self, value: &Dynamic) -> Result<()> {
+        if let Some(list) = value.read_lock::<Array>() {
+            return self.enter((&raw const *list).cast(), list.iter());
+        }
+        if let Some(function) = value.read_lock::<FnPtr>() {
+            return self.enter((&raw const *function).cast(), function.iter_curry());
+        }
+        if let Some(map) = value.read_lock::<Map>() {
+            self.entries += map.len();
+            if self.entries > MAP {
+                return Err(Error::usage(format!("a map may have {MAP} entries, not more")));
+            }
+            return self.enter((&raw const *map).cast(), map.values());
+        }
+        Ok(())
+    }
+
+    fn enter<'v>(
+        &mut self,
+        place: *const (),
+        values: impl Iterator<Item = &'v Dynamic>,
+    ) -> Result<()> {
+        if self.path.contains(&place) {
+            return Ok(());
+        }
+        if self.path.len() >= NESTING {
             return Err(Error::usage(format!(
                 "lists, maps and closures may lie {NESTING} deep in each other, not more"
             )));
         }
-        let mut each = |value: &Dynamic| walk(value, depth + 1, entries);
-        if let Some(list) = value.read_lock::<Array>() {
-            return list.iter().try_for_each(each);
-        }
-        if let Some(function) = value.read_lock::<FnPtr>() {
-            return function.iter_curry().try_for_each(each);
-        }
-        if let Some(map) = value.read_lock::<Map>() {
-            map.values().try_for_each(&mut each)?;
-            *entries += map.len();
-            if *entries > MAP {
-                return Err(Error::usage(format!("a map may have {MAP} entries, not more")));
+        self.path.push(place);
+        for value in values {
+            self.seen += 1;
+            // What many closures captured together counts for each; the rest is not looked at.
+            if self.seen > 2 * LIST {
+                break;
             }
+            self.expect_bounded(value)?;
         }
+        self.path.pop();
         Ok(())
     }
-    walk(value, 0, &mut 0)
 }
