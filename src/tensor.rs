@@ -27,6 +27,39 @@ pub fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
+/// The most elements of a tensor that a script makes: 256 MiB in f32.
+pub const MOST_ELEMENTS: i64 = 1 << 26;
+
+/// The number of elements of `shape`.
+///
+/// # Errors
+/// Usage: a negative size, more than eight dimensions, or more than [`MOST_ELEMENTS`].
+pub fn elements(shape: &[i64]) -> Result<i64> {
+    if shape.iter().any(|size| *size < 0) {
+        return Err(Error::usage(format!("sizes must be >= 0, found {shape:?}")));
+    }
+    if shape.len() > 8 {
+        let found = shape.len();
+        return Err(Error::usage(format!("expected at most 8 dimensions, found {found}")));
+    }
+    let count = shape.iter().try_fold(1_i64, |count, size| count.checked_mul(*size));
+    count.filter(|count| *count <= MOST_ELEMENTS).ok_or_else(|| {
+        Error::usage(format!("expected at most {MOST_ELEMENTS} elements, found shape {shape:?}"))
+    })
+}
+
+/// The shape of an operation on tensors of the shapes `a` and `b`, if they go together.
+pub fn broadcast(a: &[i64], b: &[i64]) -> Vec<i64> {
+    let from_the_end = |shape: &[i64], index: usize| {
+        shape.len().checked_sub(index).map_or(1, |place| shape[place])
+    };
+    let rank = a.len().max(b.len());
+    let larger = |index| match (from_the_end(a, index), from_the_end(b, index)) {
+        (1, size) | (size, _) => size,
+    };
+    (1..=rank).rev().map(larger).collect()
+}
+
 /// The shape of `images` if it is an f32 batch `[B, C, H, W]`.
 ///
 /// # Errors
@@ -124,6 +157,24 @@ mod tests {
 
     fn said(result: Result<()>) -> String {
         result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn elements_are_counted_without_overflow() {
+        assert_eq!(elements(&[]).unwrap(), 1);
+        assert_eq!(elements(&[3, 0, i64::MAX]).unwrap(), 0);
+        assert_eq!(elements(&[1 << 13, 1 << 13]).unwrap(), MOST_ELEMENTS);
+        for shape in [&[1 << 13, 1 << 14][..], &[i64::MAX, i64::MAX], &[1, -1], &[1; 9]] {
+            assert!(elements(shape).is_err(), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn broadcasting_is_that_of_libtorch() {
+        for (a, b) in [(&[2, 1][..], &[3][..]), (&[4, 1, 5], &[3, 1]), (&[], &[2]), (&[1], &[0])] {
+            let zeros = |shape| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+            assert_eq!(broadcast(a, b), (zeros(a) + zeros(b)).size());
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The example of every entry runs and shows its result.
 
 use libtest_mimic::{Failed, Trial};
+use rtscript::confinement::Confinement;
 use rtscript::context::{Context, Interrupt, Silent};
-use rtscript::script::{Ended, Options, Session};
+use rtscript::script::{Bounds, Ended, Options, Session};
 use rtscript::store::{Manifest, Store};
 use rtscript::sweep::Shard;
 use std::rc::Rc;
@@ -36,6 +37,7 @@ pub fn session(folder: &std::path::Path) -> Session {
         set: Vec::new(),
         shard: Shard::WHOLE,
         out: folder.join("reports"),
+        bounds: Bounds { reading: Confinement::to(folder), max_ops: None },
         interactive: true,
         print: Rc::new(|_| {}),
     };

@@ -8,7 +8,9 @@
     reason = "tests may panic, start processes, speak to them and wait for them"
 )]
 
+mod bombs;
 mod completion;
+mod confinement;
 mod errors;
 mod examples;
 mod expectations;
@@ -37,6 +39,8 @@ fn main() {
     trials.extend(completion::tests());
     trials.extend(expectations::tests());
     trials.extend(errors::tests());
+    trials.extend(confinement::tests());
+    trials.extend(bombs::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
     trials.extend(session::tests());

@@ -99,7 +99,7 @@ fn earlier_entry(session: &mut Session) -> Result<(), Failed> {
 fn in_a_module(session: &mut Session) -> Result<(), Failed> {
     let script = "import \"presets\" as p;\n\np::salman2020_pgd(\"a\")";
     let text = fails(session, "entry 1", script);
-    for part in ["presets:", "eps: eps", "called at entry 1:3:"] {
+    for part in ["stdlib/presets.rhai:", "eps: eps", "called at entry 1:3:"] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
     Ok(())

@@ -7,6 +7,10 @@ use std::path::PathBuf;
 /// A scripted laboratory: do adversarially trained networks transfer better, and why?
 ///
 /// With a script it runs it, with -e it runs code, with neither it opens a prompt.
+///
+/// A script reads files under its own folder and --data, writes under --store and --out, and
+/// reaches nothing else: no other files, no network, no programs, no environment. One that runs
+/// away in calls, lists, maps or texts ends with an error; --max-ops and --time-limit end loops.
 #[derive(Parser, Debug)]
 #[command(
     name = "rtscript",
@@ -60,6 +64,18 @@ pub struct Args {
     /// The least time between two checkpoints of a training.
     #[arg(long, value_name = "S", default_value_t = 20, global = true)]
     pub checkpoint_seconds: u64,
+
+    /// Stop a script, or at the prompt each entry, after so many seconds, as Ctrl-C does (exit 75).
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub time_limit: Option<u64>,
+
+    /// Stop a script, or at the prompt each entry, after N operations of the language.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_ops: Option<u64>,
+
+    /// Let imports read any path; for scripts you trust.
+    #[arg(long)]
+    pub unrestricted: bool,
 
     /// Start partial runs anew, where they were made under other threads or on another CPU.
     #[arg(long, global = true)]

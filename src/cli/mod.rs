@@ -4,6 +4,7 @@
 mod args;
 mod batch;
 mod commands;
+mod deadline;
 mod editor;
 mod help;
 mod image;
@@ -13,24 +14,39 @@ mod prompt;
 mod recording;
 mod test;
 
+use crate::confinement::Confinement;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::script::{Diagnostic, Options, Session};
+use crate::script::{Bounds, Diagnostic, Options, Session};
 use crate::store::{Manifest, Store};
 use crate::sweep::Shard;
 use crate::torch;
 use args::{Args, Command};
 use clap::Parser;
 use progress::Progress;
+use std::path::Path;
 use std::rc::Rc;
+use std::thread;
 
 /// The exit code where nothing failed.
 const SUCCESS: u8 = 0;
 
+/// The stack of the thread that runs scripts, in bytes, of which only what is used takes memory:
+/// calls that nest as deep as they may, each as deep as an expression may, need 10 MiB.
+const STACK: usize = 256 << 20;
+
 /// Runs the program and ends the process.
 pub fn main() -> ! {
     output::ignore_file_size_signal();
-    output::leave(exit_code())
+    let run = thread::Builder::new().name("script".to_owned()).stack_size(STACK).spawn(exit_code);
+    output::leave(match run.map(thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => fail(&Diagnostic::plain(&Error::internal("rtscript: a defect ended it"))),
+        Err(error) => {
+            let error = Error::io("rtscript: cannot start a thread", &error);
+            fail(&Diagnostic::plain(&error))
+        }
+    })
 }
 
 fn exit_code() -> u8 {
@@ -61,14 +77,18 @@ fn run(args: &Args) -> Result<u8> {
         output::stdout(&help::of_tool());
         return Ok(SUCCESS);
     }
-    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet));
+    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.time_limit, args.quiet));
     let session = session(args, &progress)?;
     if let Some(code) = &args.eval {
+        progress.start();
         return Ok(batch::eval(session, code));
     }
     match &args.script {
         Some(script) if args.help => help::of_script(&session, script),
-        Some(script) => batch::run(session, script),
+        Some(script) => {
+            progress.start();
+            batch::run(session, script)
+        }
         None => prompt::run(session, &progress),
     }
 }
@@ -83,6 +103,7 @@ fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
         set: args.settings()?,
         shard,
         out: args.out.clone().unwrap_or_else(|| args.store().join("reports")),
+        bounds: bounds(args, args.script.as_deref()),
         interactive: args.script.is_none() && args.eval.is_none(),
         print: Rc::new(move |text| printer.print(text)),
     };
@@ -114,6 +135,13 @@ fn context(
         origins: Rc::default(),
         restart_partial: args.restart_partial,
     })
+}
+
+/// What the script may read, and how much it may do.
+fn bounds(args: &Args, script: Option<&Path>) -> Bounds {
+    let folder = script.and_then(Path::parent).unwrap_or(Path::new("."));
+    let reading = Confinement::to(folder).and(args.data().as_deref());
+    Bounds { reading: reading.unrestricted(args.unrestricted), max_ops: args.max_ops }
 }
 
 fn device(name: &str) -> Result<tch::Device> {

@@ -1,5 +1,6 @@
 //! Progress bars on standard error, the interrupt flag, and the clock of checkpoints.
 
+use super::deadline::Deadline;
 use super::output;
 use crate::context::{Interrupt, Monitor};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +18,7 @@ pub struct Progress {
     running: RefCell<Vec<ProgressBar>>,
     interrupts: Arc<AtomicU32>,
     interrupt: Interrupt,
+    deadline: Deadline,
     checkpoint_every: Duration,
     last_checkpoint: Cell<Instant>,
 }
@@ -24,7 +26,7 @@ pub struct Progress {
 impl Progress {
     /// Bars if standard error is a terminal, else a line where work starts. From here on Ctrl-C
     /// asks for a stop at the next batch, and the third one ends the process.
-    pub fn new(checkpoint_seconds: u64, quiet: bool) -> Self {
+    pub fn new(checkpoint_seconds: u64, time_limit: Option<u64>, quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target = if quiet || !terminal {
             ProgressDrawTarget::hidden()
@@ -49,6 +51,7 @@ impl Progress {
             bars: MultiProgress::with_draw_target(target),
             lines: !quiet && !terminal,
             running: RefCell::new(Vec::new()),
+            deadline: Deadline::new(time_limit.map(Duration::from_secs), interrupt.clone()),
             interrupts,
             interrupt,
             checkpoint_every: Duration::from_secs(checkpoint_seconds),
@@ -61,15 +64,22 @@ impl Progress {
         self.bars.suspend(|| output::stdout(text));
     }
 
-    /// What Ctrl-C asks for.
+    /// What Ctrl-C and the time limit ask for.
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
     }
 
-    /// Forgets earlier interrupts: a new entry of the prompt starts.
-    pub fn reset(&self) {
+    /// A script or an entry of the prompt starts: earlier interrupts are forgotten, and its time
+    /// runs.
+    pub fn start(&self) {
         self.interrupts.store(0, Ordering::SeqCst);
         self.interrupt.clear();
+        self.deadline.start();
+    }
+
+    /// The script or the entry is over.
+    pub fn stop(&self) {
+        self.deadline.stop();
     }
 }
 

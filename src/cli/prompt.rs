@@ -47,11 +47,13 @@ pub fn run(session: Session, progress: &Rc<Progress>) -> Result<u8> {
         if let Some(file) = &history {
             let _ = editor.append_history(file);
         }
-        progress.reset();
+        progress.start();
         number += 1;
         let mut session = session.borrow_mut();
         let mut prompt = Prompt { session: &mut session, recording: &mut recording, pictures };
-        match answer(&mut prompt, &format!("entry {number}"), entry) {
+        let answered = answer(&mut prompt, &format!("entry {number}"), entry);
+        progress.stop();
+        match answered {
             Ok(Next::Entry) => {}
             Ok(Next::Leave) => break,
             Err(diagnostic) => output::stderr(&diagnostic.text),

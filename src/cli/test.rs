@@ -2,7 +2,7 @@
 
 use super::args::{Args, Test};
 use super::progress::Progress;
-use super::{SUCCESS, context, device, output};
+use super::{SUCCESS, bounds, context, device, output};
 use crate::error::{Error, Result};
 use crate::script::golden::{Golden, Outcome, scripts};
 use crate::script::{Options, Session};
@@ -68,7 +68,7 @@ pub fn run(args: &Args, test: &Test) -> Result<u8> {
     let chosen: Vec<&PathBuf> =
         all.iter().filter(|path| path.to_string_lossy().contains(word)).collect();
     let device = device(&args.device)?;
-    let progress = Rc::new(Progress::new(args.checkpoint_seconds, true));
+    let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.time_limit, true));
     torch::start(Some(args.threads.unwrap_or(1)))?;
     let runner = Runner { args, device, progress: progress.clone() };
 
@@ -179,17 +179,22 @@ impl Runner<'_> {
         };
         let hidden = temporary.as_ref().map(tempfile::TempDir::path);
         let store = hidden.map_or_else(|| args.store(), Path::to_owned);
-        golden.run(self.device.is_cuda(), hidden, |set, print| {
+        let script = golden.target.as_ref().map_or(&golden.path, |(path, _)| path);
+        self.progress.start();
+        let outcome = golden.run(self.device.is_cuda(), hidden, |set, print| {
             let context = context(args, self.device, Store::open(&store)?, &self.progress)?;
             let options = Options {
                 set,
                 shard: Shard::WHOLE,
                 out: args.out.clone().unwrap_or_else(|| store.join("reports")),
+                bounds: bounds(args, Some(script)),
                 interactive: false,
                 print,
             };
             Ok(Session::new(&context, options))
-        })
+        });
+        self.progress.stop();
+        outcome
     }
 }
 

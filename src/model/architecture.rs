@@ -146,6 +146,16 @@ impl Architecture {
         self.blocks.iter().skip(1).fold(self.width, |width, _| width * 2)
     }
 
+    /// The number of parameters with a linear layer for `classes`, as far as it fits.
+    pub fn parameters(&self, classes: i64) -> i64 {
+        let unit = |unit: Unit| {
+            let kernel = unit.kernel * unit.kernel;
+            unit.input.saturating_mul(unit.output).saturating_mul(kernel) + 2 * unit.output
+        };
+        let head = (self.features() + 1).saturating_mul(classes);
+        self.units().into_iter().map(unit).fold(head, i64::saturating_add)
+    }
+
     /// Channels, height and width of the images.
     pub fn input_shape(&self) -> [i64; 3] {
         [self.channels, self.size, self.size]
@@ -231,9 +241,7 @@ mod tests {
     fn resnet18_has_torchvisions_parameter_count() {
         let architecture = resnet18(Stem::Imagenet);
         let units = architecture.units();
-        let convolutions: i64 =
-            units.iter().map(|u| u.input * u.output * u.kernel * u.kernel + 2 * u.output).sum();
-        assert_eq!(convolutions + 1000 * (architecture.features() + 1), 11_689_512);
+        assert_eq!(architecture.parameters(1000), 11_689_512);
         assert_eq!(units.len(), 20);
         assert_eq!(units[7].convolution, "layer2.0.downsample.0");
     }

@@ -14,7 +14,7 @@ pub use folded::Folded;
 pub use handle::{Model, Origin};
 pub use network::Network;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::registry::{Args, Entry, Kind, Param};
 use std::rc::Rc;
@@ -48,10 +48,14 @@ pub type Build = fn(&Args) -> Result<ModelSpec>;
 /// All architectures.
 pub const MODELS: &[&Entry<Build>] = &[&resnet18::ENTRY, &resnet8::ENTRY];
 
-const CLASSES: Param = Param::int("classes", 10, 1, "Number of classes.");
+/// The most parameters of a network: 4 GB in f32, and as much again for gradients and momentum.
+const MOST_PARAMETERS: i64 = 1_000_000_000;
+
+const CLASSES: Param = Param::int("classes", 10, 1, "Number of classes.").up_to(1e6);
 const CHANNELS: Param = Param::int("channels", 1, 1, "Channels of the images: 1 or 3.").up_to(3.0);
-const SIZE: Param = Param::int("size", 28, 8, "Height and width of the images in pixels.");
-const WIDTH: Param = Param::int("width", 16, 1, "Channels of the first stage.");
+const SIZE: Param =
+    Param::int("size", 28, 8, "Height and width of the images in pixels.").up_to(4096.0);
+const WIDTH: Param = Param::int("width", 16, 1, "Channels of the first stage.").up_to(65_536.0);
 const MEAN: Param = Param {
     kind: Kind::Float { min: -1e3, max: 1e3 },
     ..Param::float("mean", 0.5, 0.0, "Subtracted from every pixel in [0,1].")
@@ -70,9 +74,18 @@ fn described(args: &Args, name: &'static str, stem: Stem, blocks: &[i64]) -> Res
         width: args.int("width")?,
         blocks: blocks.to_vec(),
     };
+    let classes = args.int("classes")?;
+    let parameters = architecture.parameters(classes);
+    if parameters > MOST_PARAMETERS {
+        return Err(Error::usage(format!(
+            "{name}: expected at most {MOST_PARAMETERS} parameters, found {parameters}"
+        ))
+        .at_key("width")
+        .hint("a lower width has fewer"));
+    }
     Ok(ModelSpec {
         architecture: Rc::new(architecture),
-        classes: args.int("classes")?,
+        classes,
         seed: args.int("seed")?,
         lineage: args.lineage(&[], &[]),
     })

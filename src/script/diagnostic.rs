@@ -1,6 +1,7 @@
 //! Errors as people read them: message, place in the script with a caret, call stack, hints.
 
 use super::failure::{Failure, domain_of};
+use super::limits::explained;
 use super::missing::{self, Failed};
 use super::reference::Reference;
 use super::source::{Span, keys, offset, token};
@@ -10,6 +11,13 @@ use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
 use codespan_reporting::files::SimpleFile;
 use codespan_reporting::term::{Config, emit_into_string};
 use rhai::{EvalAltResult, ParseError, Position};
+
+/// The most calls that are shown, the innermost and the last.
+const CALLS_SHOWN: usize = 8;
+/// The most characters of a message that are shown.
+const MESSAGE_SHOWN: usize = 1_000;
+/// The longest line of a script that is shown, in bytes.
+const LINE_SHOWN: usize = 400;
 
 /// An error of a script, ready to be shown.
 #[derive(Debug, Clone)]
@@ -58,12 +66,16 @@ impl Diagnostic {
         let (kind, message, mut hints) = match &domain {
             Some(error) => (error.kind(), error.to_string(), error.hints().to_vec()),
             None => {
-                let (message, hints) = translated(cause, names);
+                let source = texts.place(module, cause.position()).map(|(text, _)| text.source);
+                let (message, hints) = translated(cause, names, source.as_deref().unwrap_or(""));
                 (Kind::Usage, message, hints)
             }
         };
         hints.dedup();
         let mut notes: Vec<String> = stack.iter().filter_map(|call| call.note(texts)).collect();
+        if let Some(more) = notes.len().checked_sub(CALLS_SHOWN).filter(|more| *more > 1) {
+            notes.splice(CALLS_SHOWN - 1..CALLS_SHOWN + more - 1, [format!("in {more} more")]);
+        }
         notes.extend(hints.iter().map(|hint| format!("hint: {hint}")));
         let key = domain.as_ref().and_then(Error::key);
         let (text, place) = match texts.place(module, cause.position()) {
@@ -81,9 +93,12 @@ impl Diagnostic {
     }
 }
 
-/// A call that an error passed through.
+/// A call or an import that an error passed through.
 struct Call<'e> {
-    function: &'e str,
+    /// The function, or the path of the module.
+    what: &'e str,
+    /// `called` or `imported`.
+    how: &'static str,
     /// The module in which the call stands; empty for the session's own texts.
     module: &'e str,
     position: Position,
@@ -92,8 +107,8 @@ struct Call<'e> {
 impl Call<'_> {
     fn note(&self, texts: &Texts) -> Option<String> {
         let (text, position) = texts.place(self.module, self.position)?;
-        let function = if self.function.starts_with("anon$") { "a closure" } else { self.function };
-        Some(format!("in {function}, called at {}:{position:?}", text.name))
+        let what = if self.what.starts_with("anon$") { "a closure" } else { self.what };
+        Some(format!("in {what}, {} at {}:{position:?}", self.how, text.name))
     }
 }
 
@@ -107,10 +122,14 @@ fn innermost<'e>(
     match error {
         EvalAltResult::ErrorInFunctionCall(function, inside, inner, position) => {
             let cause = innermost(inner, inside, stack);
-            stack.push(Call { function, module, position: *position });
+            stack.push(Call { what: function, how: "called", module, position: *position });
             cause
         }
-        EvalAltResult::ErrorInModule(inside, inner, _) => innermost(inner, inside, stack),
+        EvalAltResult::ErrorInModule(inside, inner, position) => {
+            let cause = innermost(inner, inside, stack);
+            stack.push(Call { what: inside, how: "imported", module, position: *position });
+            cause
+        }
         other => (other, module),
     }
 }
@@ -123,11 +142,18 @@ fn place(source: &str, position: Position, key: Option<&str>) -> Option<Span> {
     Some(of_key.unwrap_or_else(|| token(source, start)))
 }
 
+/// Line and column of a byte, from 1, and the length of its line in bytes.
+fn located(source: &str, at: usize) -> (usize, usize, usize) {
+    let before = source.get(..at).unwrap_or(source);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let length = source[start..].find('\n').unwrap_or(source.len() - start);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1, length)
+}
+
 /// Line and column at which a span starts, from 1.
 fn caret(source: &str, span: Span) -> (usize, usize) {
-    let before = source.get(..span.start).unwrap_or(source);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
+    let (line, column, _) = located(source, span.start);
+    (line, column)
 }
 
 fn render(
@@ -137,19 +163,29 @@ fn render(
     place: Option<Span>,
     notes: &[String],
 ) -> String {
+    let mut notes = notes.to_vec();
+    let long = place.map(|span| located(source, span.start));
+    let long = long.filter(|(.., length)| *length > LINE_SHOWN);
+    if let Some((line, column, _)) = long {
+        notes.insert(0, format!("at {name}:{line}:{column}"));
+    }
     let labels = place
+        .filter(|_| long.is_none())
         .map(|span| Label::primary((), span.start.min(source.len())..span.end.min(source.len())))
         .into_iter()
         .collect();
-    let report =
-        Report::error().with_message(message).with_labels(labels).with_notes(notes.to_vec());
+    let message = match message.char_indices().nth(MESSAGE_SHOWN) {
+        Some((cut, _)) => format!("{} ...", &message[..cut]),
+        None => message.to_owned(),
+    };
+    let report = Report::error().with_message(&message).with_labels(labels).with_notes(notes);
     let file = SimpleFile::new(name, source);
     let config = Config { tab_width: 4, ..Config::default() };
     emit_into_string(&config, &file, &report).unwrap_or_else(|_| format!("error: {message}\n"))
 }
 
 /// Rhai's own errors in our words, with suggestions.
-fn translated(error: &EvalAltResult, names: &Names) -> (String, Vec<String>) {
+fn translated(error: &EvalAltResult, names: &Names, source: &str) -> (String, Vec<String>) {
     let plain = |text: String| (lowered(&text), Vec::new());
     if let Some(property) = missing::property(names.reference, error) {
         return property;
@@ -169,10 +205,11 @@ fn translated(error: &EvalAltResult, names: &Names) -> (String, Vec<String>) {
                     .to_owned(),
             ],
         ),
-        EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            plain(format!("there is no property {name} here"))
-        }
+        EvalAltResult::ErrorPropertyNotFound(name, _) => missing::key(name, source),
         other => {
+            if let Some(limit) = explained(other) {
+                return (limit, Vec::new());
+            }
             let mut text = other.to_string();
             if let Some(cut) = text.rfind(" (line ") {
                 text.truncate(cut);

@@ -1,15 +1,14 @@
 //! The Rhai engine of a session: strict, without loopholes, with all entries bound.
 
 use super::binding::Binder;
-use super::failure::{Failure, raise};
+use super::failure::Failure;
 use super::missing;
 use super::reference::Reference;
 use super::run::Run;
 use super::verbs;
 use crate::context::Context;
-use crate::error::Error;
 use crate::registry::{Example, Spec};
-use rhai::{Dynamic, Engine, ImmutableString, OptimizationLevel, Position};
+use rhai::{Engine, ImmutableString, OptimizationLevel};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -30,30 +29,14 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
     engine.set_fail_on_invalid_map_property(true);
-    engine.set_max_expr_depths(128, 128);
-    engine.set_max_call_levels(64);
-    engine.disable_symbol("eval");
-
-    let interrupt = context.interrupt.clone();
-    engine.on_progress(move |_| {
-        let error =
-            Error::interrupted("interrupted").hint("run the same command again to continue");
-        interrupt.is_requested().then(|| Dynamic::from(Failure(error)))
-    });
+    super::limits::install(&mut engine, context.interrupt.clone(), run);
     let sink = run.clone();
     engine.on_print(move |text| (sink.borrow().print)(text));
     let sink = run.clone();
     engine.on_debug(move |text, _, position| {
         (sink.borrow().print)(&format!("{position:?} {text}"));
     });
-    engine.register_fn("sleep", |_: i64| -> Result<(), Box<rhai::EvalAltResult>> {
-        let error = Error::usage("sleep: scripts do not wait");
-        Err(raise(error, Position::NONE))
-    });
-    // Rhai writes 1e-9 as 0.000000001; the shortest text that reads back is shorter.
-    for function in ["to_string", "print", "to_debug", "debug"] {
-        engine.register_fn(function, |number: f64| ImmutableString::from(format!("{number:?}")));
-    }
+    super::builtins::install(&mut engine);
     engine.register_type_with_name::<Failure>("error");
     engine.register_fn("to_string", |failure: &mut Failure| failure.to_string());
     engine.register_fn("print", |failure: &mut Failure| failure.to_string());
@@ -63,7 +46,11 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     super::param::bind(&mut binder, run);
     verbs::bind(&mut binder, context, run);
     let specs = binder.finish();
-    super::stdlib::install(&mut engine);
+    let (bounds, sources) = {
+        let run = run.borrow();
+        (run.bounds.clone(), run.texts.modules.clone())
+    };
+    super::modules::install(&mut engine, &bounds, &sources);
     missing::install(&mut engine, run);
     let reference = Reference::new(specs, &engine);
     (engine, reference)

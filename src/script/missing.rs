@@ -2,11 +2,11 @@
 //! facts of the values at hand and the name that was probably meant.
 
 use super::bundle::printed;
-use super::failure::raise;
 use super::reference::Reference;
 use super::run::Run;
-use crate::error::{Error, nearest};
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use super::token::{Token, pieces};
+use crate::error::nearest;
+use rhai::{Dynamic, Engine, EvalAltResult};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -20,8 +20,7 @@ pub struct Failed {
     facts: Vec<String>,
 }
 
-/// Lets `engine` remember in `run` what the last failed call was given, and explain keys that a
-/// map does not have.
+/// Lets `engine` remember in `run` what the last failed call was given.
 pub fn install(engine: &mut Engine, run: &Rc<RefCell<Run>>) {
     let run = run.clone();
     #[expect(
@@ -41,7 +40,6 @@ pub fn install(engine: &mut Engine, run: &Rc<RefCell<Run>>) {
         }
         Ok(None)
     });
-    engine.on_map_missing_property(|map, name, _| Err(raise(key(map, name), Position::NONE)));
 }
 
 /// The kind of a value, as entries name it.
@@ -123,14 +121,16 @@ fn facts(engine: &Engine, values: &[&mut Dynamic]) -> Vec<String> {
     telling.take(4).map(fact).collect()
 }
 
-fn key(map: &Map, name: &str) -> Error {
-    let keys: Vec<&str> = map.keys().map(|key| key.as_str()).collect();
-    let error = Error::usage(format!("there is no property {name} in this map"));
-    let error = match nearest(name, keys.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error,
-    };
-    error.hint(format!("it has {}", keys.join(", ")))
+/// The message and the hint for a key that a map does not have: Rhai does not show the map, but
+/// most keys are written in the text.
+pub fn key(name: &str, source: &str) -> (String, Vec<String>) {
+    let pieces = pieces(source);
+    let keys = pieces
+        .windows(2)
+        .filter(|pair| pair[0].token == Token::Name && matches!(pair[1].text(source), ":" | "="));
+    let near = nearest(name, keys.map(|pair| pair[0].text(source)).filter(|key| *key != name));
+    let hint = near.map(|near| format!("did you mean {near}?"));
+    (format!("there is no property {name} in this map"), hint.into_iter().collect())
 }
 
 /// Rhai's error of a property that a type does not have, in our words.

@@ -1,6 +1,7 @@
 //! The language: the only folder that names Rhai.
 
 mod binding;
+mod builtins;
 mod bundle;
 mod completion;
 mod diagnostic;
@@ -9,7 +10,9 @@ mod failure;
 pub mod golden;
 mod hoist;
 mod inspect;
+mod limits;
 mod missing;
+mod modules;
 mod param;
 mod reading;
 mod reference;
@@ -25,10 +28,10 @@ mod variables;
 mod verbs;
 
 pub use bundle::Bundle;
-pub use diagnostic::Diagnostic;
-
 pub use completion::{Candidate, Completion};
+pub use diagnostic::Diagnostic;
 pub use inspect::line;
+pub use limits::Bounds;
 pub use param::{Declared, head_comment};
 pub use reference::Reference;
 pub use session::{Ended, Options, Session};

@@ -1,5 +1,6 @@
 //! What the verbs know of the script that runs.
 
+use super::limits::Bounds;
 use super::missing::Failed;
 use super::session::Options;
 use super::text::Texts;
@@ -7,6 +8,7 @@ use crate::context::Context;
 use crate::evaluate::EVALUATE;
 use crate::registry::{Args, Home, Spec};
 use crate::sweep::Shard;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -18,6 +20,10 @@ pub struct Run {
     pub shard: Shard,
     /// Where reports go.
     pub out: PathBuf,
+    /// What scripts may read, and how much they may do.
+    pub bounds: Bounds,
+    /// The operations done so far.
+    pub ops: Rc<Cell<u64>>,
     /// Whether an interrupted training returns what it has.
     pub interactive: bool,
     /// Receives what scripts print, a line at a time.
@@ -44,6 +50,8 @@ impl Run {
             set: options.set,
             shard: options.shard,
             out: options.out,
+            bounds: options.bounds,
+            ops: Rc::default(),
             interactive: options.interactive,
             print: options.print,
             texts: Texts::default(),

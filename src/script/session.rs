@@ -5,6 +5,7 @@ use super::diagnostic::{Diagnostic, Names};
 use super::engine::engine;
 use super::failure::Stop;
 use super::hoist::{self, Imports};
+use super::limits::Bounds;
 use super::param::{self, Declared};
 use super::reference::Reference;
 use super::run::Run;
@@ -27,6 +28,8 @@ pub struct Options {
     pub shard: Shard,
     /// Where reports go.
     pub out: PathBuf,
+    /// What scripts may read, and how much they may do.
+    pub bounds: Bounds,
     /// Whether a person is at a prompt: an interrupted training then returns what it has, and
     /// `ans` holds the last value.
     pub interactive: bool,
@@ -153,6 +156,7 @@ impl Session {
             return Err(Diagnostic::parse(&error, name, source));
         }
         let moved = self.run.borrow_mut().texts.add(name, source);
+        self.run.borrow().ops.set(0);
         let outcome = self.evaluate(&format!("{}{part}", "\n".repeat(moved)));
         self.scope = self.scope.clone_visible();
         outcome.map(Ok).or_else(|error| match stop(&error) {

@@ -1,7 +1,7 @@
 //! The texts that a session ran, as one file after another: a line says which text it belongs to,
 //! so that an error in a function of an earlier entry points at that entry.
 
-use super::stdlib;
+use super::modules::Sources;
 use rhai::Position;
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub struct Text {
 pub struct Texts {
     texts: Vec<Text>,
     lines: usize,
+    /// The texts of imported modules, by the path that errors show.
+    pub modules: Sources,
 }
 
 impl Texts {
@@ -54,16 +56,18 @@ impl Texts {
         self.texts.last()
     }
 
-    /// The place that an error names: in the texts of the session, or in the module `module`.
+    /// Whether `module` is the path of a module that was imported.
+    pub fn is_module(&self, module: &str) -> bool {
+        self.modules.borrow().contains_key(module)
+    }
+
+    /// The place that an error names: in the module of a path, or else in the texts of the
+    /// session.
     pub fn place(&self, module: &str, position: Position) -> Option<(Text, Position)> {
-        if module.is_empty() {
+        let Some(source) = self.modules.borrow().get(module).cloned() else {
             return self.find(position).map(|(text, place)| (text.clone(), place));
-        }
-        let source = match stdlib::source(module) {
-            Some(source) => source.to_owned(),
-            None => std::fs::read_to_string(module).ok()?,
         };
-        let text = Text { name: module.into(), source: source.into(), first: 0 };
+        let text = Text { name: module.into(), source, first: 0 };
         (!position.is_none()).then_some((text, position))
     }
 }

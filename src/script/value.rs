@@ -4,6 +4,7 @@ use crate::attack::Attacker;
 use crate::dataset::{Dataset, Split};
 use crate::model::Model;
 use crate::registry::{Handle, Kind, Value};
+use crate::script::limits::LIST;
 use crate::script::verbs::Cells;
 use crate::train::Arm;
 use crate::transfer::Protocol;
@@ -29,10 +30,13 @@ pub fn to_value(value: &Dynamic, kind: Kind) -> Value {
         return Value::Text(text.to_string());
     }
     if let Some(range) = value.read_lock::<Range<i64>>() {
-        return Value::Ints(range.clone().collect());
+        return whole(range.start, range.end);
     }
     if let Some(range) = value.read_lock::<RangeInclusive<i64>>() {
-        return Value::Ints(range.clone().collect());
+        return match range.end().checked_add(1) {
+            Some(end) => whole(*range.start(), end),
+            None => whole(i64::MIN, i64::MAX),
+        };
     }
     if let Some(items) = value.read_lock::<Array>() {
         let ints: Option<Vec<i64>> = items.iter().map(|item| item.as_int().ok()).collect();
@@ -45,6 +49,15 @@ pub fn to_value(value: &Dynamic, kind: Kind) -> Value {
         Some(handle) => Value::Handle(handle),
         None => Value::Other(value.type_name().to_owned()),
     }
+}
+
+/// The numbers from `start` to below `end`, unless they are more than a list may hold.
+fn whole(start: i64, end: i64) -> Value {
+    let count = i128::from(end) - i128::from(start);
+    if count > LIST as i128 {
+        return Value::Other(format!("range of {count} numbers, more than {LIST}"));
+    }
+    Value::Ints((start..end).collect())
 }
 
 /// The handle in a Rhai value, if there is one.

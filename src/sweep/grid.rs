@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lineage::{Address, Lineage};
 use crate::stats::{Axis, Metric, Records, Row};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ pub struct Level {
     /// What it is: a handle's address, or a plain value.
     pub identity: Json,
 }
+
+/// The most cells of a grid.
+const MOST_CELLS: usize = 100_000;
 
 /// The axes of a sweep, each with its levels in source order.
 #[derive(Debug, Clone)]
@@ -65,7 +68,8 @@ impl Grid {
     /// A grid over `axes`.
     ///
     /// # Errors
-    /// No axes, an axis without levels, and two levels of one axis with the same label.
+    /// No axes, an axis without levels, two levels of one axis with the same label, and more than
+    /// a hundred thousand cells.
     pub fn new(axes: Vec<(String, Vec<Level>)>) -> Result<Self> {
         if axes.is_empty() {
             return Err(Error::usage("grid: expected at least one axis, found none"));
@@ -76,8 +80,9 @@ impl Grid {
                     Error::usage(format!("grid: the axis {name} has no levels")).at_key(name)
                 );
             }
-            for (index, level) in levels.iter().enumerate() {
-                if levels[..index].iter().any(|earlier| earlier.label == level.label) {
+            let mut labels = BTreeSet::new();
+            for level in levels {
+                if !labels.insert(&level.label) {
                     return Err(Error::usage(format!(
                         "grid: the axis {name} has two levels named {}",
                         level.label
@@ -86,6 +91,15 @@ impl Grid {
                     .hint("give one of them another name, e.g. #{ name: \"...\" }"));
                 }
             }
+        }
+        let count = axes.iter().try_fold(1_usize, |n, (_, levels)| n.checked_mul(levels.len()));
+        if count.is_none_or(|count| count > MOST_CELLS) {
+            let lengths: Vec<String> =
+                axes.iter().map(|(_, levels)| levels.len().to_string()).collect();
+            return Err(Error::usage(format!(
+                "grid: expected at most {MOST_CELLS} cells, found {}",
+                lengths.join(" x ")
+            )));
         }
         Ok(Self { axes })
     }

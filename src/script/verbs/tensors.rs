@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call};
 use crate::script::failure::raise;
+use crate::tensor::{broadcast, elements};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
 use std::rc::Rc;
 use tch::Tensor;
@@ -121,9 +122,7 @@ pub fn bind(binder: &mut Binder) {
         let full = || {
             let shape = call.args.ints("shape")?.unwrap_or(&[]);
             let value = call.args.float("value")?;
-            if shape.iter().any(|size| *size < 0) {
-                return Err(Error::usage(format!("full: sizes must be >= 0, found {shape:?}")));
-            }
+            elements(shape).map_err(|error| error.within("full"))?;
             let options = (tch::Kind::Float, tch::Device::Cpu);
             Ok(ScriptTensor::new(Tensor::f_full(shape, value, options)?))
         };
@@ -152,11 +151,16 @@ pub fn bind(binder: &mut Binder) {
         engine.register_fn(
             name,
             move |context: NativeCallContext, a: ScriptTensor, b: ScriptTensor| {
-                let fits = operation(a.tensor(), b.tensor()).map(ScriptTensor::new).map_err(|_| {
-                    let (a, b) = (a.0.size(), b.0.size());
-                    Error::usage(format!("{name}: shapes {a:?} and {b:?} do not go together"))
+                let (left, right) = (a.0.size(), b.0.size());
+                let fits = elements(&broadcast(&left, &right));
+                let result = fits.map_err(|error| error.within(name)).and_then(|_| {
+                    operation(a.tensor(), b.tensor()).map(ScriptTensor::new).map_err(|_| {
+                        Error::usage(format!(
+                            "{name}: shapes {left:?} and {right:?} do not go together"
+                        ))
+                    })
                 });
-                fits.map_err(|error| raise(error, context.call_position()))
+                result.map_err(|error| raise(error, context.call_position()))
             },
         );
         engine.register_fn(name, move |a: ScriptTensor, b: f64| {

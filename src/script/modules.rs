@@ -1,0 +1,194 @@
+//! `import`: the modules of stdlib/, and files beside the running script.
+
+use super::failure::raise;
+use super::limits::Bounds;
+use super::stdlib;
+use crate::confinement::{Confinement, shown};
+use crate::error::{Error, Result, nearest};
+use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::SystemTime;
+
+/// The texts of all modules that were loaded, by the path that errors show.
+pub type Sources = Rc<RefCell<BTreeMap<String, Rc<str>>>>;
+
+/// The most bytes of an imported file.
+const BYTES: u64 = 1 << 20;
+/// How many imports may wait for each other.
+const DEPTH: usize = 16;
+/// How many files of a folder are considered for the nearest name.
+const NAMES: usize = 1_000;
+
+type Outcome = std::result::Result<Shared<Module>, Box<EvalAltResult>>;
+
+/// Lets `engine` import within `bounds`; `sources` receives the texts of what is imported.
+pub fn install(engine: &mut Engine, bounds: &Bounds, sources: &Sources) {
+    let own = stdlib::modules(engine);
+    for (name, source) in stdlib::SOURCES {
+        sources.borrow_mut().insert(stdlib::path(name), Rc::from(*source));
+    }
+    engine.set_module_resolver(Modules {
+        own,
+        reading: bounds.reading.beside_the_script(),
+        loaded: RefCell::default(),
+        loading: RefCell::default(),
+        sources: sources.clone(),
+    });
+}
+
+struct Modules {
+    own: BTreeMap<&'static str, Shared<Module>>,
+    reading: Confinement,
+    /// By real path, with the state of the file: one that changed is loaded again.
+    loaded: RefCell<BTreeMap<PathBuf, (State, Shared<Module>)>>,
+    /// The modules that wait for their own imports, by real path, outermost first.
+    loading: RefCell<Vec<PathBuf>>,
+    sources: Sources,
+}
+
+/// Changes when a file does.
+type State = (Option<SystemTime>, u64);
+
+impl ModuleResolver for Modules {
+    fn resolve(&self, engine: &Engine, _: Option<&str>, name: &str, at: Position) -> Outcome {
+        if let Some(module) = self.own.get(name) {
+            return Ok(module.clone());
+        }
+        let found = self.find(name);
+        let (file, real, state) = found.map_err(|error| raise(error.within("import"), at))?;
+        if let Some((known, module)) = self.loaded.borrow().get(&real)
+            && *known == state
+        {
+            return Ok(module.clone());
+        }
+        let waiting = self.enter(&real);
+        let _waiting = waiting.map_err(|error| raise(error.within("import"), at))?;
+        let text = self.reading.text(&file, BYTES);
+        let text = text.map_err(|error| raise(error.within("import"), at))?;
+        let path = self.reading.folder().join(&file).display().to_string();
+        self.sources.borrow_mut().insert(path.clone(), Rc::from(text.as_str()));
+        let inside = |error| Box::new(EvalAltResult::ErrorInModule(path.clone(), error, at));
+        let mut ast = engine.compile(&text).map_err(|error| inside(error.into()))?;
+        ast.set_source(path.as_str());
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(inside)?;
+        let module = Shared::new(module);
+        self.loaded.borrow_mut().insert(real, (state, module.clone()));
+        Ok(module)
+    }
+}
+
+/// Takes a module off the list of those that load, whatever happened.
+struct Waiting<'m>(&'m RefCell<Vec<PathBuf>>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().pop();
+    }
+}
+
+impl Modules {
+    /// The file of a name, its real path and its state.
+    fn find(&self, name: &str) -> Result<(PathBuf, PathBuf, State)> {
+        let file = if self.reading.is_unrestricted() {
+            PathBuf::from(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)))
+        } else {
+            file_of(name)?
+        };
+        let real = self.reading.find(&file)?.ok_or_else(|| self.missing(name, &file))?;
+        let facts = fs::metadata(&real)
+            .map_err(|error| Error::io(format!("cannot read {}", real.display()), &error))?;
+        Ok((file, real, (facts.modified().ok(), facts.len())))
+    }
+
+    fn missing(&self, name: &str, file: &Path) -> Error {
+        let looked = self.reading.folder().join(file);
+        let own: Vec<String> = self.own.keys().map(|name| (*name).to_owned()).collect();
+        let error = Error::usage(format!(
+            "no module {}: it is none of stdlib ({}), and there is no file {}",
+            shown(name),
+            own.join(", "),
+            shown(&looked)
+        ));
+        let beside = self.beside(file.parent().unwrap_or(Path::new("")));
+        let near = nearest(name, own.iter().chain(&beside).map(String::as_str));
+        match near {
+            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+            None => error.hint("a name is relative to the folder of the script that runs"),
+        }
+    }
+
+    /// The names of the modules in a folder under the script's.
+    fn beside(&self, folder: &Path) -> Vec<String> {
+        let Ok(Some(real)) = self.reading.find(folder) else { return Vec::new() };
+        let files = fs::read_dir(real).into_iter().flatten().flatten().take(NAMES);
+        let paths = files.map(|file| folder.join(file.file_name()));
+        let modules = paths.filter(|path| path.extension().is_some_and(|end| end == "rhai"));
+        modules.map(|path| path.with_extension("").to_string_lossy().into_owned()).collect()
+    }
+
+    fn enter(&self, real: &Path) -> Result<Waiting<'_>> {
+        let mut loading = self.loading.borrow_mut();
+        if let Some(first) = loading.iter().position(|waiting| waiting == real) {
+            let circle: Vec<String> = loading[first..]
+                .iter()
+                .map(PathBuf::as_path)
+                .chain([real])
+                .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+                .collect();
+            return Err(Error::usage(format!(
+                "modules import each other in a circle: {}",
+                circle.join(", which imports ")
+            )));
+        }
+        if loading.len() >= DEPTH {
+            return Err(Error::usage(format!(
+                "expected at most {DEPTH} modules that import one another, found more"
+            )));
+        }
+        loading.push(real.to_owned());
+        Ok(Waiting(&self.loading))
+    }
+}
+
+/// The file of a module's name; a name is plain, so that it means the same everywhere.
+fn file_of(name: &str) -> Result<PathBuf> {
+    let plain = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    if name.split('/').all(plain) {
+        return Ok(PathBuf::from(format!("{name}.rhai")));
+    }
+    let error = Error::usage(format!(
+        "expected a name such as \"presets\" or \"folder/name\", found {}",
+        shown(name)
+    ));
+    Err(if name.ends_with(".rhai") {
+        error.hint("leave out .rhai")
+    } else {
+        error
+            .hint("a script imports from stdlib and from its own folder; --unrestricted lifts this")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_changed_is_loaded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = Engine::new();
+        let bounds = Bounds { reading: Confinement::to(folder.path()), max_ops: None };
+        install(&mut engine, &bounds, &Sources::default());
+        let value = |text: &str| {
+            fs::write(folder.path().join("m.rhai"), text).unwrap();
+            engine.eval::<i64>("import \"m\" as m; m::value()").unwrap()
+        };
+        assert_eq!(value("fn value() { 1 }"), 1);
+        assert_eq!(value("fn value() { 1 + 1 }"), 2);
+    }
+}
