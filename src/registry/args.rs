@@ -30,12 +30,7 @@ impl Args {
     ) -> Result<Self> {
         let most = spec.inputs.len();
         if inputs.len() < spec.required_inputs() || inputs.len() > most {
-            let found = inputs.len();
-            return Err(Error::usage(format!(
-                "{}: expected {most} argument(s), found {found}",
-                spec.name
-            ))
-            .hint(format!("usage: {}", spec.signature())));
+            return Err(spec.wrong_count(inputs.len()));
         }
         let mut values: BTreeMap<&'static str, Value> =
             spec.inputs.iter().map(|input| (input.name, Value::Unit)).collect();
@@ -56,8 +51,7 @@ impl Args {
                 continue;
             }
             if param.default == Default::Required {
-                return Err(Error::usage(format!("{}: {} is missing", spec.name, param.name))
-                    .hint(format!("{}: {}", param.name, param.doc)));
+                return Err(spec.missing(param));
             }
             defaulted.push(param.name);
             values.insert(param.name, param.default.into());

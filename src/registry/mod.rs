@@ -9,7 +9,7 @@ mod value;
 
 pub use args::Args;
 pub use param::{Default, Kind, Param};
-pub use value::{Handle, Value};
+pub use value::{Handle, Value, one};
 
 use crate::error::{Error, nearest};
 
@@ -119,7 +119,27 @@ impl Spec {
         self.inputs.iter().filter(|input| input.default == Default::Required).count()
     }
 
-    fn unknown_option(&self, key: &str) -> Error {
+    /// The error of `found` positional arguments.
+    pub fn wrong_count(&self, found: usize) -> Error {
+        let most = self.inputs.len();
+        Error::usage(format!("{}: expected {most} argument(s), found {found}", self.name))
+            .hint(format!("usage: {}", self.signature()))
+    }
+
+    /// The error of an option that must be given and is not.
+    pub fn missing(&self, param: &Param) -> Error {
+        Error::usage(format!("{}: {} is missing", self.name, param.name))
+            .hint(format!("{}: {}", param.name, param.doc))
+    }
+
+    /// The error of a last argument that should hold the options and is no map.
+    pub fn no_options(&self, found: &str) -> Error {
+        Error::usage(format!("{}: expected the options as a map, found {found}", self.name))
+            .hint(format!("usage: {}", self.signature()))
+    }
+
+    /// The error of an option that the entry does not have.
+    pub fn unknown_option(&self, key: &str) -> Error {
         let names: Vec<_> = self.params.iter().map(|param| param.name).collect();
         let meant = nearest(key, names.iter().copied())
             .map(|name| format!(", did you mean {name}?"))

@@ -1,6 +1,6 @@
 //! Parameters: which values an entry takes, and how a value is refused.
 
-use super::value::Value;
+use super::value::{Value, one};
 use crate::error::{Error, Result, nearest};
 use std::fmt;
 
@@ -145,7 +145,7 @@ impl Param {
             Kind::Text => "a text".to_owned(),
             Kind::Choice(words) => format!("one of {}", quoted(words)),
             Kind::Ints => "a list or a range of whole numbers".to_owned(),
-            Kind::Handle(kind) => format!("a {kind}"),
+            Kind::Handle(kind) => one(kind),
             Kind::Texts => "a list of texts".to_owned(),
             Kind::Handles(kind) => format!("a list of {kind}s"),
             Kind::Any => "a value".to_owned(),
@@ -159,8 +159,11 @@ fn quoted(words: &[&str]) -> String {
 }
 
 impl Param {
-    /// Checks one value; whole numbers widen to numbers.
-    pub(super) fn check(&self, operation: &str, value: Value) -> Result<Value> {
+    /// Checks one value given to `operation`; whole numbers widen to numbers.
+    ///
+    /// # Errors
+    /// A value of another type, out of range, or not among the choices.
+    pub fn check(&self, operation: &str, value: Value) -> Result<Value> {
         let widened = match (self.kind, value) {
             (Kind::Float { .. }, Value::Int(value)) => Value::Float(value as f64),
             (_, value) => value,
@@ -182,7 +185,7 @@ impl Param {
             _ => false,
         };
         if !fits {
-            return Err(self.refuse(operation, &format!("expected {}", self.expects()), &widened));
+            return Err(self.mismatch(operation, &widened.found()));
         }
         match (&self.kind, &widened) {
             (Kind::Int { min, max }, Value::Int(found)) if found < min || found > max => {
@@ -205,9 +208,17 @@ impl Param {
         }
     }
 
+    /// The error of a value of another type; `found` describes it, e.g. `a dataset`.
+    pub fn mismatch(&self, operation: &str, found: &str) -> Error {
+        self.refused(operation, &format!("expected {}", self.expects()), found)
+    }
+
     fn refuse(&self, operation: &str, expected: &str, value: &Value) -> Error {
+        self.refused(operation, expected, &value.found())
+    }
+
+    fn refused(&self, operation: &str, expected: &str, found: &str) -> Error {
         let name = self.name;
-        let found = value.found();
         Error::usage(format!("{operation}: {name} {expected}, found {found}"))
             .at_key(name)
             .hint(format!("{name}: {}", self.doc))

@@ -27,6 +27,12 @@ pub trait Handle: Any {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A kind of value with its article: `a dataset`, `an attack`.
+pub fn one(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
 /// A script value as the domain sees it.
 #[derive(Clone)]
 pub enum Value {
@@ -67,8 +73,8 @@ impl Value {
             Self::Text(value) => format!("\"{value}\" (a text)"),
             Self::Ints(values) => format!("{values:?}"),
             Self::List(values) => format!("a list of {} values", values.len()),
-            Self::Handle(handle) => format!("a {}", handle.kind()),
-            Self::Other(name) => format!("a {name}"),
+            Self::Handle(handle) => one(handle.kind()),
+            Self::Other(name) => one(name),
         }
     }
 

@@ -186,12 +186,7 @@ fn checked<'a, 'c>(
     if may_be_options && (too_many || given.last().is_some_and(Dynamic::is_map)) {
         let last = given.pop().unwrap_or(Dynamic::UNIT);
         let Some(map) = last.clone().try_cast::<Map>() else {
-            return Err(Error::usage(format!(
-                "{}: expected the options as a map, found {}",
-                spec.name,
-                to_value(&last, Kind::Any).found()
-            ))
-            .hint(format!("usage: {}", spec.signature())));
+            return Err(spec.no_options(&to_value(&last, Kind::Any).found()));
         };
         for (key, value) in map {
             let param = spec.params.iter().find(|param| param.name == key);
@@ -212,16 +207,21 @@ fn checked<'a, 'c>(
 }
 
 fn callback(spec: &Spec, param: &Param, value: &Dynamic) -> Result<FnPtr> {
-    value.clone().try_cast::<FnPtr>().ok_or_else(|| {
-        let found = to_value(value, Kind::Any).found();
-        Error::usage(format!("{}: {} expected a function, found {found}", spec.name, param.name))
-            .at_key(param.name)
-            .hint(format!("{}: |e| print(e.epoch)", param.name))
-    })
+    value
+        .clone()
+        .try_cast::<FnPtr>()
+        .ok_or_else(|| no_callback(spec, param, &to_value(value, Kind::Any).found()))
+}
+
+/// The error of an option that should be a function.
+pub(super) fn no_callback(spec: &Spec, param: &Param, found: &str) -> Error {
+    Error::usage(format!("{}: {} expected a function, found {found}", spec.name, param.name))
+        .at_key(param.name)
+        .hint(format!("{}: |e| print(e.epoch)", param.name))
 }
 
 /// A value for `param`; a text stands for the entry of that name where a handle is wanted.
-fn converted(param: Option<&Param>, value: &Dynamic) -> Result<Value> {
+pub(super) fn converted(param: Option<&Param>, value: &Dynamic) -> Result<Value> {
     let kind = param.map_or(Kind::Any, |param| param.kind);
     match (kind, to_value(value, kind)) {
         (Kind::Handle(kind), Value::Text(name)) => {
