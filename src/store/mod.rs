@@ -71,10 +71,15 @@ impl Store {
             writer::ensure_folder(&root.join(folder)).map_err(unusable)?;
         }
         writer::probe(root).map_err(unusable)?;
-        let identities = Identities::at(root.join("identity"));
-        let store = Self { inner: Arc::new(Inner { root: root.to_path_buf(), identities }) };
+        let store = Self::at(root);
         store.sweep_if_due();
         Ok(store)
+    }
+
+    /// The store in the folder `root`, which is left alone: for a session that runs nothing.
+    pub fn at(root: &Path) -> Self {
+        let identities = Identities::at(root.join("identity"));
+        Self { inner: Arc::new(Inner { root: root.to_path_buf(), identities }) }
     }
 
     /// The folder of the store.
