@@ -1,6 +1,6 @@
 //! Errors as users meet them: one screen, a place with a caret, a hint, an exit code, no panic.
 
-use crate::lab::{Lab, Ran};
+use crate::lab::{Lab, Ran, points_at};
 use libtest_mimic::{Failed, Trial};
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -125,17 +125,11 @@ fn option(case: &Case) -> Result<(), Failed> {
     lab.script("s.rhai", case.code);
     let ran = lab.run(&["s.rhai"]);
     expect(&ran, 1, &[case.message])?;
-    let carets = "^".repeat(case.under.chars().count());
-    let lines: Vec<&str> = ran.err.lines().collect();
-    let points = lines.windows(2).any(|pair| {
-        let at = pair[1].find(&carets);
-        at.is_some_and(|at| {
-            let column = pair[1][..at].chars().count();
-            let text: String = pair[0].chars().skip(column).collect();
-            text.starts_with(case.under)
-        })
-    });
-    if points { Ok(()) } else { Err(format!("no caret under {}:\n{}", case.under, ran.err).into()) }
+    if points_at(&ran.err, case.under) {
+        Ok(())
+    } else {
+        Err(format!("no caret under {}:\n{}", case.under, ran.err).into())
+    }
 }
 
 /// The exit code, texts of standard error, at most one screen, no panic.

@@ -89,6 +89,18 @@ impl From<Output> for Ran {
     }
 }
 
+/// Whether some line of `shown` has a caret for exactly the text `under`.
+pub fn points_at(shown: &str, under: &str) -> bool {
+    let lines: Vec<&str> = shown.lines().collect();
+    lines.windows(2).any(|pair| {
+        let Some(at) = pair[1].find('^') else { return false };
+        let column = pair[1][..at].chars().count();
+        let length = pair[1][at..].trim_end().chars().count();
+        let text: String = pair[0].chars().skip(column).take(length).collect();
+        text == under
+    })
+}
+
 /// The study that all golden and resume tests run, at its smallest.
 pub fn study() -> String {
     format!("{}/scripts/noise_vs_pgd.rhai", env!("CARGO_MANIFEST_DIR"))

@@ -21,6 +21,7 @@ mod lab;
 mod lineage;
 mod manners;
 mod prompt;
+mod preflight;
 mod registry;
 mod resume;
 mod session;
@@ -44,5 +45,6 @@ fn main() {
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
     trials.extend(session::tests());
+    trials.extend(preflight::tests());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -34,7 +34,7 @@ pub struct Args {
     pub eval: Option<String>,
 
     /// Set a param of the script; may be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
+    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
     pub set: Vec<String>,
 
     /// Where results, weights and checkpoints are kept; runs by default.
@@ -74,7 +74,7 @@ pub struct Args {
     pub max_ops: Option<u64>,
 
     /// Let imports read any path; for scripts you trust.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub unrestricted: bool,
 
     /// Start partial runs anew, where they were made under other threads or on another CPU.
@@ -111,6 +111,19 @@ pub enum Command {
     /// fails, 2 a path is not there.
     #[command(verbatim_doc_comment)]
     Test(Test),
+    /// Check scripts whole without running them: names, arguments, options, imports.
+    ///
+    /// Prints all errors of a script with their places, or SCRIPT: ok. Exit codes: 0 all are ok,
+    /// 1 one is not.
+    Check(Check),
+}
+
+/// What `rtscript check` is given.
+#[derive(clap::Args, Debug)]
+pub struct Check {
+    /// The scripts.
+    #[arg(required_unless_present = "help", value_name = "SCRIPT")]
+    pub scripts: Vec<PathBuf>,
 }
 
 /// What `rtscript test` is given.

@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod check;
 mod commands;
 mod deadline;
 mod editor;
@@ -71,6 +72,11 @@ fn run(args: &Args) -> Result<u8> {
             return Ok(SUCCESS);
         }
         Some(Command::Test(test)) => return test::run(args, test),
+        Some(Command::Check(_)) if args.help => {
+            output::stdout(&help::of_word("check"));
+            return Ok(SUCCESS);
+        }
+        Some(Command::Check(check)) => return check::run(args, check),
         None => {}
     }
     if args.help && args.script.is_none() {

@@ -3,11 +3,12 @@
 use super::failure::{Failure, domain_of};
 use super::limits::explained;
 use super::missing::{self, Failed};
+use super::preflight::missing_semicolon;
 use super::reference::Reference;
 use super::source::{Span, keys, offset, token};
 use super::text::Texts;
 use crate::error::{Error, Kind};
-use codespan_reporting::diagnostic::{Diagnostic as Report, Label};
+use codespan_reporting::diagnostic::{Diagnostic as Report, Label, Severity};
 use codespan_reporting::files::SimpleFile;
 use codespan_reporting::term::{Config, emit_into_string};
 use rhai::{EvalAltResult, ParseError, Position};
@@ -52,8 +53,13 @@ impl Diagnostic {
 
     /// A text that does not parse.
     pub fn parse(error: &ParseError, name: &str, source: &str) -> Self {
-        let message = lowered(&error.err_type().to_string());
-        let place = place(source, error.position(), None);
+        let (message, place) = match missing_semicolon(error, source) {
+            Some((message, place)) => (message, Some(place)),
+            None => {
+                let message = lowered(&error.err_type().to_string());
+                (message, place(source, error.position(), None))
+            }
+        };
         let text = render(&message, name, source, place, &[]);
         Self { kind: Kind::Usage, text, message, place: place.map(|span| caret(source, span)) }
     }
@@ -151,12 +157,24 @@ fn located(source: &str, at: usize) -> (usize, usize, usize) {
 }
 
 /// Line and column at which a span starts, from 1.
-fn caret(source: &str, span: Span) -> (usize, usize) {
+pub(super) fn caret(source: &str, span: Span) -> (usize, usize) {
     let (line, column, _) = located(source, span.start);
     (line, column)
 }
 
 fn render(
+    message: &str,
+    name: &str,
+    source: &str,
+    place: Option<Span>,
+    notes: &[String],
+) -> String {
+    report(Severity::Error, message, name, source, place, notes)
+}
+
+/// A message with its place and notes, as text.
+pub(super) fn report(
+    severity: Severity,
     message: &str,
     name: &str,
     source: &str,
@@ -178,7 +196,7 @@ fn render(
         Some((cut, _)) => format!("{} ...", &message[..cut]),
         None => message.to_owned(),
     };
-    let report = Report::error().with_message(&message).with_labels(labels).with_notes(notes);
+    let report = Report::new(severity).with_message(&message).with_labels(labels).with_notes(notes);
     let file = SimpleFile::new(name, source);
     let config = Config { tab_width: 4, ..Config::default() };
     emit_into_string(&config, &file, &report).unwrap_or_else(|_| format!("error: {message}\n"))

@@ -8,7 +8,7 @@ use super::run::Run;
 use super::verbs;
 use crate::context::Context;
 use crate::registry::{Example, Spec};
-use rhai::{Engine, ImmutableString, OptimizationLevel};
+use rhai::{Engine, ImmutableString};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -26,7 +26,6 @@ const MESSAGE: Spec = Spec::property(
 /// An engine for `context`; what its scripts print goes to the sink of `run`.
 pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) {
     let mut engine = Engine::new();
-    engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
     engine.set_fail_on_invalid_map_property(true);
     super::limits::install(&mut engine, context.interrupt.clone(), run);

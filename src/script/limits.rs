@@ -8,7 +8,10 @@ use super::run::Run;
 use crate::confinement::Confinement;
 use crate::context::Interrupt;
 use crate::error::{Error, Result};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, LexError, Map, ParseErrorType, Position};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, LexError, Map, OptimizationLevel, ParseErrorType,
+    Position,
+};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -70,20 +73,26 @@ pub fn explained(error: &EvalAltResult) -> Option<String> {
 
 /// Puts the limits into `engine`; the operations of a run are counted in [`Run::ops`].
 pub fn install(engine: &mut Engine, interrupt: Interrupt, run: &Rc<RefCell<Run>>) {
+    grammar(engine);
+    engine.set_max_call_levels(CALLS);
+    engine.set_max_variables(VARIABLES);
+    engine.set_max_modules(IMPORTS);
+    watch_operations(engine, interrupt, run);
+    watch_variables(engine);
+}
+
+/// Sets what a script may look like, for an engine that reads it; branches that never run stay.
+pub fn grammar(engine: &mut Engine) {
+    engine.set_optimization_level(OptimizationLevel::None);
     engine.set_max_string_size(TEXT);
     engine.set_max_array_size(LIST);
     engine.set_max_map_size(MAP);
     engine.set_max_expr_depths(EXPRESSION, EXPRESSION);
-    engine.set_max_call_levels(CALLS);
-    engine.set_max_variables(VARIABLES);
     engine.set_max_functions(FUNCTIONS);
-    engine.set_max_modules(IMPORTS);
     engine.disable_symbol("eval");
     // A closure captures by reference; only curry copies, and so doubles a function that holds
     // itself.
     engine.disable_symbol("curry");
-    watch_operations(engine, interrupt, run);
-    watch_variables(engine);
     watch_definitions(engine);
 }
 

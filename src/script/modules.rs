@@ -40,6 +40,22 @@ pub fn install(engine: &mut Engine, bounds: &Bounds, sources: &Sources) {
     });
 }
 
+/// The path that errors show of the module that `import "name"` names, and its text.
+///
+/// # Errors
+/// As the import itself: no such module, or one that may not be read.
+pub fn text(bounds: &Bounds, name: &str) -> Result<(String, Rc<str>)> {
+    if let Some((name, source)) = stdlib::SOURCES.iter().find(|(own, _)| *own == name) {
+        return Ok((stdlib::path(name), Rc::from(*source)));
+    }
+    let reading = bounds.reading.beside_the_script();
+    let read = || {
+        let file = find(&reading, name)?.0;
+        Ok((reading.folder().join(&file).display().to_string(), reading.text(&file, BYTES)?.into()))
+    };
+    read().map_err(|error: Error| error.within("import"))
+}
+
 struct Modules {
     own: BTreeMap<&'static str, Shared<Module>>,
     reading: Confinement,
@@ -58,7 +74,7 @@ impl ModuleResolver for Modules {
         if let Some(module) = self.own.get(name) {
             return Ok(module.clone());
         }
-        let found = self.find(name);
+        let found = find(&self.reading, name);
         let (file, real, state) = found.map_err(|error| raise(error.within("import"), at))?;
         if let Some((known, module)) = self.loaded.borrow().get(&real)
             && *known == state
@@ -91,45 +107,6 @@ impl Drop for Waiting<'_> {
 }
 
 impl Modules {
-    /// The file of a name, its real path and its state.
-    fn find(&self, name: &str) -> Result<(PathBuf, PathBuf, State)> {
-        let file = if self.reading.is_unrestricted() {
-            PathBuf::from(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)))
-        } else {
-            file_of(name)?
-        };
-        let real = self.reading.find(&file)?.ok_or_else(|| self.missing(name, &file))?;
-        let facts = fs::metadata(&real)
-            .map_err(|error| Error::io(format!("cannot read {}", real.display()), &error))?;
-        Ok((file, real, (facts.modified().ok(), facts.len())))
-    }
-
-    fn missing(&self, name: &str, file: &Path) -> Error {
-        let looked = self.reading.folder().join(file);
-        let own: Vec<String> = self.own.keys().map(|name| (*name).to_owned()).collect();
-        let error = Error::usage(format!(
-            "no module {}: it is none of stdlib ({}), and there is no file {}",
-            shown(name),
-            own.join(", "),
-            shown(&looked)
-        ));
-        let beside = self.beside(file.parent().unwrap_or(Path::new("")));
-        let near = nearest(name, own.iter().chain(&beside).map(String::as_str));
-        match near {
-            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
-            None => error.hint("a name is relative to the folder of the script that runs"),
-        }
-    }
-
-    /// The names of the modules in a folder under the script's.
-    fn beside(&self, folder: &Path) -> Vec<String> {
-        let Ok(Some(real)) = self.reading.find(folder) else { return Vec::new() };
-        let files = fs::read_dir(real).into_iter().flatten().flatten().take(NAMES);
-        let paths = files.map(|file| folder.join(file.file_name()));
-        let modules = paths.filter(|path| path.extension().is_some_and(|end| end == "rhai"));
-        modules.map(|path| path.with_extension("").to_string_lossy().into_owned()).collect()
-    }
-
     fn enter(&self, real: &Path) -> Result<Waiting<'_>> {
         let mut loading = self.loading.borrow_mut();
         if let Some(first) = loading.iter().position(|waiting| waiting == real) {
@@ -152,6 +129,45 @@ impl Modules {
         loading.push(real.to_owned());
         Ok(Waiting(&self.loading))
     }
+}
+
+/// The file of a name, its real path and its state.
+fn find(reading: &Confinement, name: &str) -> Result<(PathBuf, PathBuf, State)> {
+    let file = if reading.is_unrestricted() {
+        PathBuf::from(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)))
+    } else {
+        file_of(name)?
+    };
+    let real = reading.find(&file)?.ok_or_else(|| missing(reading, name, &file))?;
+    let facts = fs::metadata(&real)
+        .map_err(|error| Error::io(format!("cannot read {}", real.display()), &error))?;
+    Ok((file, real, (facts.modified().ok(), facts.len())))
+}
+
+fn missing(reading: &Confinement, name: &str, file: &Path) -> Error {
+    let looked = reading.folder().join(file);
+    let own: Vec<String> = stdlib::SOURCES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let error = Error::usage(format!(
+        "no module {}: it is none of stdlib ({}), and there is no file {}",
+        shown(name),
+        own.join(", "),
+        shown(&looked)
+    ));
+    let beside = beside(reading, file.parent().unwrap_or(Path::new("")));
+    let near = nearest(name, own.iter().chain(&beside).map(String::as_str));
+    match near {
+        Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+        None => error.hint("a name is relative to the folder of the script that runs"),
+    }
+}
+
+/// The names of the modules in a folder under the script's.
+fn beside(reading: &Confinement, folder: &Path) -> Vec<String> {
+    let Ok(Some(real)) = reading.find(folder) else { return Vec::new() };
+    let files = fs::read_dir(real).into_iter().flatten().flatten().take(NAMES);
+    let paths = files.map(|file| folder.join(file.file_name()));
+    let modules = paths.filter(|path| path.extension().is_some_and(|end| end == "rhai"));
+    modules.map(|path| path.with_extension("").to_string_lossy().into_owned()).collect()
 }
 
 /// The file of a module's name; a name is plain, so that it means the same everywhere.

@@ -36,7 +36,7 @@ pub struct Run {
     pub params: Vec<(String, String)>,
     /// Whether a sweep with a seed axis is running.
     pub seed_axis: bool,
-    /// Receives warnings, a line at a time.
+    /// Receives warnings.
     warn: Rc<dyn Fn(&str)>,
     /// Entries already warned about.
     warned: Vec<&'static str>,
@@ -66,16 +66,30 @@ impl Run {
     /// Warns once of a call that leaves its seed out inside a sweep over seeds: all its cells
     /// would get the same draws.
     pub fn watch_seed(&mut self, spec: &'static Spec, args: &Args) {
-        let draws = matches!(spec.home, Home::Namespace("model") | Home::Method("model"));
-        let takes_seed = spec.params.iter().any(|param| param.name == "seed");
         let known = self.warned.contains(&spec.name);
-        let draws = draws && spec.name != EVALUATE.name;
-        if self.seed_axis && draws && takes_seed && !known && args.is_defaulted("seed") {
-            self.warned.push(spec.name);
-            (self.warn)(&format!(
-                "{} is called without a seed inside a sweep over seeds: every cell gets seed 0",
-                spec.path()
-            ));
+        if self.seed_axis && draws(spec) && !known && args.is_defaulted("seed") {
+            self.warn(spec, &no_seed(spec));
         }
     }
+
+    /// Warns of an entry; the run does not warn of it again.
+    pub fn warn(&mut self, spec: &'static Spec, message: &str) {
+        self.warned.push(spec.name);
+        (self.warn)(message);
+    }
+}
+
+/// Whether a result of the entry depends on its seed, so that replicates need different ones.
+pub fn draws(spec: &Spec) -> bool {
+    matches!(spec.home, Home::Namespace("model") | Home::Method("model"))
+        && spec.name != EVALUATE.name
+        && spec.params.iter().any(|param| param.name == "seed")
+}
+
+/// What is said of a call without a seed inside a sweep over seeds.
+pub fn no_seed(spec: &Spec) -> String {
+    format!(
+        "{} is called without a seed inside a sweep over seeds: every cell gets seed 0",
+        spec.path()
+    )
 }

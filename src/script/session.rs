@@ -7,6 +7,7 @@ use super::failure::Stop;
 use super::hoist::{self, Imports};
 use super::limits::Bounds;
 use super::param::{self, Declared};
+use super::preflight::{self, Known, Warning};
 use super::reference::Reference;
 use super::run::Run;
 use super::{source, token};
@@ -96,15 +97,35 @@ impl Session {
         Ok(param::declared(&ast))
     }
 
-    /// Runs a whole script.
+    /// Checks a whole script, then runs it.
     ///
     /// # Errors
-    /// A script that does not parse, a `--set` name it does not declare, and what fails in it.
+    /// As [`Session::check`], before anything ran; what fails in it.
     pub fn run(&mut self, name: &str, source: &str) -> Result<Ended, Diagnostic> {
-        let declared = self.declared(name, source)?;
-        let names = param::check_names(&self.run.borrow().set, &declared);
-        names.map_err(|error| Diagnostic::plain(&error))?;
+        for warning in self.check(name, source)? {
+            self.run.borrow_mut().warn(warning.entry, &warning.line);
+        }
         self.execute(name, source)
+    }
+
+    /// Checks a whole script without running it.
+    ///
+    /// # Errors
+    /// All that is surely wrong with it, and a `--set` name that it does not declare.
+    pub fn check(&self, name: &str, source: &str) -> Result<Vec<Warning>, Diagnostic> {
+        let run = self.run.borrow();
+        let variables = self.scope.iter_raw().map(|(name, ..)| name);
+        let known = Known {
+            engine: &self.engine,
+            reference: &self.reference,
+            functions: &self.functions,
+            variables: variables.chain(self.constants.keys().map(String::as_str)).collect(),
+            bounds: &run.bounds,
+        };
+        let checked = preflight::check(name, source, &known)?;
+        let names = param::check_names(&run.set, &checked.declared);
+        names.map_err(|error| Diagnostic::plain(&error))?;
+        Ok(checked.warnings)
     }
 
     /// Runs one entry of a prompt, or the code of `-e`; variables, functions, constants and

@@ -54,7 +54,8 @@ impl Handle for Cells {
     }
 }
 
-const GRID: Spec = Spec {
+/// `sweep::grid(axes, cell)`.
+pub const GRID: Spec = Spec {
     name: "grid",
     home: Home::Namespace("sweep"),
     doc: "Runs a function for every combination of some levels and collects what it returns: a \

@@ -10,8 +10,9 @@ mod tables;
 mod tensors;
 mod why;
 
-pub use cells::Cells;
+pub use cells::{Cells, GRID};
 pub use constructors::{by_name, names_of};
+pub use models::captured_receiver;
 pub use plots::ScriptPlot;
 pub use tables::ScriptTable;
 pub use tensors::ScriptTensor;

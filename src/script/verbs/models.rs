@@ -138,11 +138,16 @@ fn refuse_capture(callback: &FnPtr, model: &Model) -> Result<()> {
         .iter()
         .any(|value| value.read_lock::<Model>().is_some_and(|other| other.is(model)));
     if captured {
-        return Err(Error::usage("train: on_epoch captures the model that is being trained")
-            .at_key("on_epoch")
-            .hint("the event holds it: |e| e.model.evaluate(...)"));
+        return Err(captured_receiver());
     }
     Ok(())
+}
+
+/// The error of a callback that captured the model it is called for.
+pub fn captured_receiver() -> Error {
+    Error::usage("train: on_epoch captures the model that is being trained")
+        .at_key("on_epoch")
+        .hint("the event holds it: |e| e.model.evaluate(...)")
 }
 
 fn event(point: &EpochPoint, model: &Model) -> Map {
