@@ -6,6 +6,7 @@ use super::reference::Reference;
 use super::run::Run;
 use super::token::{Token, pieces};
 use crate::error::nearest;
+use crate::registry::one;
 use rhai::{Dynamic, Engine, EvalAltResult};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -90,7 +91,7 @@ fn method(
     }
     let names = members.iter().map(|spec| spec.name).chain(reference.of_rhai(receiver));
     let hint = nearest(name, names).map(|near| format!("did you mean {near}?"));
-    (format!("{receiver}.{name}: a {receiver} has no method {name}"), hint)
+    (format!("{receiver}.{name}: {} has no method {name}", one(receiver)), hint)
 }
 
 fn near_function(reference: &Reference, name: &str) -> Option<String> {
@@ -145,7 +146,7 @@ pub fn property(reference: &Reference, error: &EvalAltResult) -> Option<(String,
         hints.push(format!("did you mean {near}?"));
     }
     if !names.is_empty() {
-        hints.push(format!("a {kind} has {}", names.join(", ")));
+        hints.push(format!("{} has {}", one(kind), names.join(", ")));
     }
-    Some((format!("{kind}.{name}: a {kind} has no property {name}"), hints))
+    Some((format!("{kind}.{name}: {} has no property {name}", one(kind)), hints))
 }
