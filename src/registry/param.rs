@@ -1,6 +1,6 @@
 //! Parameters: which values an entry takes, and how a value is refused.
 
-use super::value::Value;
+use super::value::{Value, with_article};
 use crate::error::{Error, Result, nearest};
 use std::fmt;
 
@@ -145,7 +145,7 @@ impl Param {
             Kind::Text => "a text".to_owned(),
             Kind::Choice(words) => format!("one of {}", quoted(words)),
             Kind::Ints => "a list or a range of whole numbers".to_owned(),
-            Kind::Handle(kind) => format!("a {kind}"),
+            Kind::Handle(kind) => with_article(kind),
             Kind::Texts => "a list of texts".to_owned(),
             Kind::Handles(kind) => format!("a list of {kind}s"),
             Kind::Any => "a value".to_owned(),

@@ -46,6 +46,15 @@ pub enum Value {
     Other(String),
 }
 
+/// One thing of a kind, in words: `a model`, `an attack`, `cells`.
+pub fn with_article(kind: &str) -> String {
+    if kind.ends_with('s') {
+        return kind.to_owned();
+    }
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.found())
@@ -63,8 +72,8 @@ impl Value {
             Self::Text(value) => format!("\"{value}\" (a text)"),
             Self::Ints(values) => format!("{values:?}"),
             Self::List(values) => format!("a list of {} values", values.len()),
-            Self::Handle(handle) => format!("a {}", handle.kind()),
-            Self::Other(name) => format!("a {name}"),
+            Self::Handle(handle) => with_article(handle.kind()),
+            Self::Other(name) => with_article(name),
         }
     }
 
