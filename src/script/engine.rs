@@ -45,10 +45,12 @@ pub fn engine(context: &Context, run: &Rc<RefCell<Run>>) -> (Engine, Reference) 
     engine.on_debug(move |text, _, position| {
         (sink.borrow().print)(&format!("{position:?} {text}"));
     });
-    engine.register_fn("sleep", |_: i64| -> Result<(), Box<rhai::EvalAltResult>> {
-        let error = Error::usage("sleep: scripts do not wait");
-        Err(raise(error, Position::NONE))
-    });
+    // Rhai's own would not hear an interrupt.
+    let refused = || -> Result<(), Box<rhai::EvalAltResult>> {
+        Err(raise(Error::usage("sleep: scripts do not wait"), Position::NONE))
+    };
+    engine.register_fn("sleep", move |_: i64| refused());
+    engine.register_fn("sleep", move |_: f64| refused());
     // Rhai writes 1e-9 as 0.000000001; the shortest text that reads back is shorter.
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, |number: f64| ImmutableString::from(format!("{number:?}")));

@@ -1,7 +1,8 @@
 //! The Rhai modules that come with the program: `import "presets" as presets`.
 
+use super::param::head_comment;
 use rhai::module_resolvers::{FileModuleResolver, ModuleResolversCollection, StaticModuleResolver};
-use rhai::{Engine, Module, Scope};
+use rhai::{Engine, FnAccess, Scope};
 
 /// The modules by name, in the order of the manual.
 const MODULES: &[(&str, &str)] = &[("presets", include_str!("../../stdlib/presets.rhai"))];
@@ -9,6 +10,51 @@ const MODULES: &[(&str, &str)] = &[("presets", include_str!("../../stdlib/preset
 /// The text of a module of stdlib/.
 pub fn source(name: &str) -> Option<&'static str> {
     MODULES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
+
+/// A module of stdlib/, as the manual shows it.
+pub struct Module {
+    /// The name to import it by.
+    pub name: &'static str,
+    /// What it holds, from the head comment.
+    pub doc: String,
+    /// Its functions in the order of the file; private ones are left out.
+    pub functions: Vec<Function>,
+}
+
+/// A function of a module of stdlib/.
+pub struct Function {
+    /// The name.
+    pub name: String,
+    /// The names of its parameters.
+    pub parameters: Vec<String>,
+    /// Its documentation, as one paragraph.
+    pub doc: String,
+}
+
+/// All modules of stdlib/.
+pub fn modules() -> Vec<Module> {
+    let engine = Engine::new_raw();
+    let module = |(name, source): &(&'static str, &'static str)| {
+        let ast = engine.compile(source).unwrap_or_default();
+        let public = ast.iter_functions().filter(|function| function.access == FnAccess::Public);
+        let mut functions: Vec<Function> = public
+            .map(|function| Function {
+                name: function.name.to_owned(),
+                parameters: function.params.iter().map(|name| (*name).to_owned()).collect(),
+                doc: paragraph(&function.comments),
+            })
+            .collect();
+        functions.sort_by_key(|function| source.find(&format!("fn {}(", function.name)));
+        Module { name, doc: head_comment(source).replace('\n', " "), functions }
+    };
+    MODULES.iter().map(module).collect()
+}
+
+fn paragraph(comments: &[&str]) -> String {
+    let lines = comments.iter().flat_map(|comment| comment.lines());
+    let texts = lines.map(|line| line.trim().trim_start_matches('/').trim());
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// Lets `engine` import the modules of stdlib/, and files beside the script.
@@ -22,7 +68,7 @@ pub fn install(engine: &mut Engine) {
                 ast.set_source(*name);
                 ast
             })
-            .and_then(|ast| Module::eval_ast_as_new(Scope::new(), &ast, engine));
+            .and_then(|ast| rhai::Module::eval_ast_as_new(Scope::new(), &ast, engine));
         if let Ok(module) = module {
             own.insert(*name, module);
         }
@@ -38,11 +84,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_module_compiles_and_every_file_is_listed() {
+    fn every_module_compiles_is_documented_and_listed() {
         let engine = Engine::new();
         for (name, source) in MODULES {
             let ast = engine.compile(source).unwrap();
             assert!(ast.iter_functions().count() > 0, "{name} has no function");
+        }
+        for module in modules() {
+            for function in module.functions {
+                let sentence =
+                    function.doc.starts_with(char::is_uppercase) && function.doc.ends_with('.');
+                assert!(sentence, "{}::{}: {}", module.name, function.name, function.doc);
+            }
         }
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/stdlib");
         let files = std::fs::read_dir(folder).unwrap().count();
