@@ -8,15 +8,18 @@
     reason = "tests may panic, start processes, speak to them and wait for them"
 )]
 
+mod callables;
 mod completion;
 mod errors;
 mod examples;
 mod faults;
 mod fingerprints;
 mod golden;
+mod grammar;
 mod lab;
 mod lineage;
 mod manners;
+mod manual;
 mod registry;
 mod resume;
 mod session;
@@ -26,10 +29,13 @@ fn main() {
     // First: in a process that a fault test re-executed it plays the child's part and exits.
     let mut trials = faults::tests();
     trials.extend(manners::tests());
+    trials.extend(manual::tests());
     trials.extend(registry::tests());
+    trials.extend(callables::tests());
     trials.extend(examples::tests());
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
+    trials.extend(grammar::tests());
     trials.extend(completion::tests());
     trials.extend(errors::tests());
     trials.extend(lineage::tests());

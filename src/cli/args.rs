@@ -1,7 +1,7 @@
 //! What the program is given.
 
 use crate::error::{Error, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 /// A scripted laboratory: do adversarially trained networks transfer better, and why?
@@ -9,7 +9,12 @@ use std::path::PathBuf;
 /// With a script it runs it, with -e it runs code, with neither it opens a prompt.
 #[derive(Parser, Debug)]
 #[command(name = "rtscript", version, disable_help_flag = true)]
+#[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
 pub struct Args {
+    /// What to do instead of running a script.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The script to run, e.g. scripts/noise_vs_pgd.rhai.
     pub script: Option<PathBuf>,
 
@@ -18,48 +23,64 @@ pub struct Args {
     pub eval: Option<String>,
 
     /// Set a param of the script; may be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
+    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
     pub set: Vec<String>,
 
     /// Where results, weights and checkpoints are kept.
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", global = true)]
     pub store: PathBuf,
 
     /// Where reports go; the folder reports of the store by default.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub out: Option<PathBuf>,
 
     /// The folder of real data sets; RTSCRIPT_DATA by default.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 
     /// cpu or cuda:N.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", global = true)]
     pub device: String,
 
     /// CPU threads; all cores by default. Results are equal bit for bit only at equal counts.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", global = true)]
     pub threads: Option<usize>,
 
     /// Do part I of N of every sweep, I from 0, and stop; processes share the store.
-    #[arg(long, value_name = "I/N")]
+    #[arg(long, value_name = "I/N", global = true)]
     pub shard: Option<String>,
 
     /// The least time between two checkpoints of a training.
-    #[arg(long, value_name = "S", default_value_t = 20)]
+    #[arg(long, value_name = "S", default_value_t = 20, global = true)]
     pub checkpoint_seconds: u64,
 
     /// Start partial runs anew, where they were made under other threads or on another CPU.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub restart_partial: bool,
 
     /// No progress bars.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
 
     /// This help; after a script, its own: what it asks and its params.
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub help: bool,
+}
+
+/// A word in the place of a script; a script of that name is run as ./WORD.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Write the manual, and definitions and a grammar for editors, to --out DIR, else ./manual.
+    Doc,
+}
+
+impl Command {
+    /// The word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Doc => "doc",
+        }
+    }
 }
 
 impl Args {

@@ -13,6 +13,14 @@ pub fn of_tool() -> String {
     Args::command().render_long_help().to_string()
 }
 
+/// The help of a command; that of the tool where there is none of that name.
+pub fn of_command(name: &str) -> String {
+    let mut tool = Args::command();
+    tool.build();
+    let command = tool.find_subcommand_mut(name);
+    command.map_or_else(of_tool, |command| command.render_long_help().to_string())
+}
+
 /// Prints what a script asks and what it can be set to.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod doc;
 mod help;
 mod output;
 mod progress;
@@ -14,7 +15,7 @@ use crate::script::{Diagnostic, Options, Session};
 use crate::store::{Manifest, Store};
 use crate::sweep::Shard;
 use crate::torch;
-use args::Args;
+use args::{Args, Command};
 use clap::Parser;
 use progress::Progress;
 use std::rc::Rc;
@@ -32,9 +33,13 @@ fn exit_code() -> u8 {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
-            output::stderr(&error.render().to_string());
-            return code;
+            let text = error.render().to_string();
+            if !error.use_stderr() {
+                output::stdout(&text);
+                return SUCCESS;
+            }
+            output::stderr(&text);
+            return 2;
         }
     };
     match run(&args) {
@@ -45,12 +50,17 @@ fn exit_code() -> u8 {
 
 fn run(args: &Args) -> Result<u8> {
     if args.help && args.script.is_none() {
-        output::stdout(&help::of_tool());
+        let command = args.command.as_ref();
+        let help = command.map_or_else(help::of_tool, |command| help::of_command(command.name()));
+        output::stdout(&help);
         return Ok(SUCCESS);
     }
     let interrupt = Interrupt::default();
     let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.quiet, &interrupt));
     let session = session(args, &progress, interrupt)?;
+    if let Some(Command::Doc) = &args.command {
+        return doc::run(session.reference(), args.out.as_deref());
+    }
     if let Some(code) = &args.eval {
         return Ok(batch::eval(session, code));
     }
@@ -64,7 +74,10 @@ fn run(args: &Args) -> Result<u8> {
 fn session(args: &Args, progress: &Rc<Progress>, interrupt: Interrupt) -> Result<Session> {
     let device = device(&args.device)?;
     torch::start(args.threads)?;
-    let store = Store::open(&args.store)?;
+    let store = match &args.command {
+        Some(Command::Doc) => Store::untouched(&args.store),
+        None => Store::open(&args.store)?,
+    };
     let context = Context {
         device,
         store,

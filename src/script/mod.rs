@@ -2,11 +2,14 @@
 
 mod binding;
 mod bundle;
+mod callable;
 mod completion;
 mod diagnostic;
 mod engine;
 mod failure;
+mod find;
 mod hoist;
+pub mod manual;
 mod param;
 mod reading;
 mod reference;
@@ -20,6 +23,7 @@ mod value;
 mod verbs;
 
 pub use bundle::Bundle;
+pub use callable::Callable;
 pub use diagnostic::Diagnostic;
 
 pub use completion::{Candidate, Completion};

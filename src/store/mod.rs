@@ -71,10 +71,16 @@ impl Store {
             writer::ensure_folder(&root.join(folder)).map_err(unusable)?;
         }
         writer::probe(root).map_err(unusable)?;
-        let identities = Identities::at(root.join("identity"));
-        let store = Self { inner: Arc::new(Inner { root: root.to_path_buf(), identities }) };
+        let store = Self::untouched(root);
         store.sweep_if_due();
         Ok(store)
+    }
+
+    /// The store in the folder `root`, which is neither made nor checked: for a session that
+    /// computes nothing.
+    pub fn untouched(root: &Path) -> Self {
+        let identities = Identities::at(root.join("identity"));
+        Self { inner: Arc::new(Inner { root: root.to_path_buf(), identities }) }
     }
 
     /// The folder of the store.
