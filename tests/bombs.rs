@@ -199,7 +199,7 @@ fn in_lines() -> Vec<Bomb> {
         bomb(
             "an_option_too_long_for_a_message",
             format!("{large}attack::pgd(#{{ eps: s }});"),
-            "pgd: eps expected a number, found \"aaa",
+            "pgd: eps expected a number, found a text",
         ),
         bomb("a_wait", "sleep(1000000)", "sleep: scripts do not wait"),
         bomb(

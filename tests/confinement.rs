@@ -126,7 +126,7 @@ fn traps() -> Lab {
         ("sub/deep", "import \"own\" as own; fn value() { own::value() + 1 }"),
         ("climber", "import \"../secret\" as s;"),
         ("later", "fn climb() { import \"../secret\" as s; s::value() }"),
-        ("broken", "fn boom(x) {\n    x.missing()\n}"),
+        ("broken", "fn boom(x) {\n    x.missing\n}"),
         ("unfinished", "fn boom(x) {\n    x +\n}"),
         ("loud", "print(\"loaded\");"),
         ("a", "import \"b\" as b;"),
@@ -139,6 +139,7 @@ fn traps() -> Lab {
     for i in 0..40 {
         lab.script(&format!("in/line{i}.rhai"), &format!("import \"line{}\" as l;", i + 1));
     }
+    lab.script("in/line40.rhai", "fn last() { 1 }");
     for (link, target) in [
         ("link", "../secret.rhai"),
         ("chain", "link.rhai"),
@@ -185,7 +186,7 @@ fn named() -> Result<(), Failed> {
     let lab = traps();
     for (code, place, from) in [
         ("import \"broken\" as b;\nb::boom(1)", "in/broken.rhai:2:7", "called at in/s.rhai:2:"),
-        ("import \"unfinished\" as b;", "in/unfinished.rhai:3:1", "imported at in/s.rhai:1:"),
+        ("import \"unfinished\" as b;", "in/unfinished.rhai:3:1", "in/s.rhai:1:8"),
         (
             "import \"presets\" as p;\np::salman2020_pgd(-1)",
             "stdlib/presets.rhai:6:32",

@@ -15,6 +15,11 @@ pub fn tests() -> Vec<Trial> {
 
 /// A session in this process on an empty store, which goes with the folder.
 pub fn session(folder: &std::path::Path) -> Session {
+    printing_session(folder, Rc::new(|_| {}))
+}
+
+/// The same, with what its scripts print going to `print`, a line at a time.
+pub fn printing_session(folder: &std::path::Path, print: Rc<dyn Fn(&str)>) -> Session {
     let context = Context {
         device: tch::Device::Cpu,
         store: Store::open(&folder.join("runs")).expect("a store"),
@@ -39,7 +44,7 @@ pub fn session(folder: &std::path::Path) -> Session {
         out: folder.join("reports"),
         bounds: Bounds { reading: Confinement::to(folder), max_ops: None },
         interactive: true,
-        print: Rc::new(|_| {}),
+        print,
     };
     Session::new(&context, options)
 }

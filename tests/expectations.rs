@@ -224,5 +224,5 @@ fn named_as_a_word() -> Result<(), Failed> {
     let lab = with(&[("test", "print(\"a script\");")]);
     assert_eq!(lab.ok(&["./test"]).out, "a script\n");
     expect(&lab.run(&["test", "--help"]), 0, &["rtscript test [OPTIONS] [PATHS]", "--bless"])?;
-    expect(&lab.run(&["./test", "test"]), 1, &["test: a script does not go with it"])
+    expect(&lab.run(&["./test", "test"]), 2, &["test: a script does not go with it"])
 }

@@ -69,7 +69,7 @@ fn stops_a_training() -> Result<(), Failed> {
     terminal.type_keys("let m = model::resnet8(#{ width: 4, size: 8 });\r")?;
     terminal
         .type_keys("let r = m.train(dataset::digits(), #{ epochs: 2000, batch_size: 16 });\r")?;
-    terminal.expect("/", 20)?;
+    terminal.expect("loss ", 20)?;
     let begun = Instant::now();
     terminal.type_keys("\x03")?;
     terminal.expect("stopping at the next batch", 5)?;

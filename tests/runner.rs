@@ -9,6 +9,7 @@
 )]
 
 mod bombs;
+mod callables;
 mod completion;
 mod confinement;
 mod errors;
@@ -17,11 +18,13 @@ mod expectations;
 mod faults;
 mod fingerprints;
 mod golden;
+mod grammar;
 mod lab;
 mod lineage;
 mod manners;
-mod prompt;
+mod manual;
 mod preflight;
+mod prompt;
 mod registry;
 mod resume;
 mod session;
@@ -33,10 +36,13 @@ fn main() {
     let mut trials = faults::tests();
     trials.extend(manners::tests());
     trials.extend(prompt::tests());
+    trials.extend(manual::tests());
     trials.extend(registry::tests());
+    trials.extend(callables::tests());
     trials.extend(examples::tests());
     trials.extend(fingerprints::tests());
     trials.extend(golden::tests());
+    trials.extend(grammar::tests());
     trials.extend(completion::tests());
     trials.extend(expectations::tests());
     trials.extend(errors::tests());

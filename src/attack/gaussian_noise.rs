@@ -13,10 +13,10 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "gaussian_noise",
         home: Home::Namespace("attack"),
-        doc: "Gaussian noise matched in norm: a standard normal direction per image, scaled to \
-              norm eps (L2, or the largest absolute value for linf), added and clamped to [0,1]. \
-              Clamping shortens it; the realised norm is recorded. It costs no pass through the \
-              network.",
+        doc: "Gaussian noise of a given norm. A standard normal direction per image is \
+              scaled to norm eps (L2, or the largest absolute value for linf), added and \
+              clamped to [0,1]. Clamping shortens it; the realised norm is recorded. It \
+              costs no pass through the network.",
         inputs: &[],
         params: &[NormBall::NORM, NormBall::EPS, Param::label("Name in tables and plots.")],
         returns: "attack",

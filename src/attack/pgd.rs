@@ -12,13 +12,13 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "pgd",
         home: Home::Namespace("attack"),
-        doc: "Projected gradient descent: `steps` steps of `step_size` up the cross-entropy, each \
-              projected into the ball and then clamped to [0,1]. It equals the `robustness` \
-              library step by step: the gradient of the batch mean over its norm + 1e-10 (L2) or \
-              its sign (linf). With keep \"best\" every image keeps the iterate of highest loss, \
-              the start included and ties to the earlier, for one more forward pass; with \
-              \"last\" it keeps the last. A random start is uniform on the sphere (L2) or in the \
-              box (linf).",
+        doc: "Projected gradient descent up the cross-entropy, in a ball around each image. \
+              Each of `steps` steps has length `step_size`, is projected into the ball and \
+              then clamped to [0,1]. It equals the robustness library step by step: the \
+              gradient of the batch mean over its norm + 1e-10 (L2) or its sign (linf). With \
+              keep \"best\" every image keeps the iterate of highest loss, the start included \
+              and ties to the earlier, for one more forward pass; with \"last\" it keeps the \
+              last. A random start is uniform on the sphere (L2) or in the box (linf).",
         inputs: &[],
         params: &[
             NormBall::NORM,

@@ -13,10 +13,11 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "shuffled",
         home: Home::Namespace("attack"),
-        doc: "Runs another attack and gives every image the perturbation of another image of its \
-              batch, by a uniformly random permutation without fixed points; then clamps to \
-              [0,1]. Norm and structure of the perturbations stay, their relation to the image \
-              goes. In a batch of one image there is no other: it stays unperturbed.",
+        doc: "Gives every image the perturbation that another attack made for another image \
+              of its batch. The permutation is uniformly random without fixed points; the \
+              result is clamped to [0,1]. Norm and structure of the perturbations stay, \
+              their relation to the image goes. In a batch of one image there is no other: \
+              it stays unperturbed.",
         inputs: &[Param::input("attack", Kind::Handle("attack"), "The attack to shuffle.")],
         params: &[Param::label("Name in tables and plots.")],
         returns: "attack",

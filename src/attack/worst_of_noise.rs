@@ -13,9 +13,10 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "worst_of_noise",
         home: Home::Namespace("attack"),
-        doc: "Draws `tries` noises as gaussian_noise does and keeps, per image, the one of \
-              highest cross-entropy (ties to the earlier). It controls for choosing by the loss \
-              without using a gradient; each try costs one forward pass.",
+        doc: "Draws several noises and keeps, per image, the one of highest cross-entropy. \
+              The `tries` noises are those of `attack::gaussian_noise`; of equal ones the \
+              earlier is kept. It controls for choosing by the loss without using a \
+              gradient; each try costs one forward pass.",
         inputs: &[],
         params: &[
             NormBall::NORM,

@@ -58,7 +58,7 @@ pub struct Args {
     pub threads: Option<usize>,
 
     /// Do part I of N of every sweep, I from 0, and stop; processes share the store.
-    #[arg(long, value_name = "I/N")]
+    #[arg(long, value_name = "I/N", global = true)]
     pub shard: Option<String>,
 
     /// The least time between two checkpoints of a training.
@@ -116,6 +116,19 @@ pub enum Command {
     /// Prints all errors of a script with their places, or SCRIPT: ok. Exit codes: 0 all are ok,
     /// 1 one is not.
     Check(Check),
+    /// Write the manual, and definitions and a grammar for editors, to --out DIR, else ./manual.
+    Doc,
+}
+
+impl Command {
+    /// The word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Test(_) => "test",
+            Self::Check(_) => "check",
+            Self::Doc => "doc",
+        }
+    }
 }
 
 /// What `rtscript check` is given.

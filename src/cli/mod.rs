@@ -6,6 +6,7 @@ mod batch;
 mod check;
 mod commands;
 mod deadline;
+mod doc;
 mod editor;
 mod help;
 mod image;
@@ -54,9 +55,13 @@ fn exit_code() -> u8 {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
-            output::stderr(&error.render().to_string());
-            return code;
+            let text = error.render().to_string();
+            if !error.use_stderr() {
+                output::stdout(&text);
+                return SUCCESS;
+            }
+            output::stderr(&text);
+            return 2;
         }
     };
     match run(&args) {
@@ -66,22 +71,16 @@ fn exit_code() -> u8 {
 }
 
 fn run(args: &Args) -> Result<u8> {
-    match &args.command {
-        Some(Command::Test(_)) if args.help => {
-            output::stdout(&help::of_word("test"));
-            return Ok(SUCCESS);
-        }
-        Some(Command::Test(test)) => return test::run(args, test),
-        Some(Command::Check(_)) if args.help => {
-            output::stdout(&help::of_word("check"));
-            return Ok(SUCCESS);
-        }
-        Some(Command::Check(check)) => return check::run(args, check),
-        None => {}
-    }
     if args.help && args.script.is_none() {
-        output::stdout(&help::of_tool());
+        let word = args.command.as_ref().map(Command::name);
+        output::stdout(&word.map_or_else(help::of_tool, help::of_word));
         return Ok(SUCCESS);
+    }
+    match &args.command {
+        Some(Command::Test(test)) => return test::run(args, test),
+        Some(Command::Check(check)) => return check::run(args, check),
+        Some(Command::Doc) => return doc::run(args),
+        None => {}
     }
     let progress = Rc::new(Progress::new(args.checkpoint_seconds, args.time_limit, args.quiet));
     let session = session(args, &progress)?;
@@ -112,6 +111,24 @@ fn session(args: &Args, progress: &Rc<Progress>) -> Result<Session> {
         bounds: bounds(args, args.script.as_deref()),
         interactive: args.script.is_none() && args.eval.is_none(),
         print: Rc::new(move |text| printer.print(text)),
+    };
+    Ok(Session::new(&context, options))
+}
+
+/// A session that may read what `script` may, on a store that is left alone: for words that run
+/// nothing.
+fn idle(args: &Args, script: Option<&Path>, progress: &Rc<Progress>) -> Result<Session> {
+    let device = device(&args.device)?;
+    torch::start(args.threads)?;
+    let store = args.store();
+    let context = context(args, device, Store::at(&store), progress)?;
+    let options = Options {
+        set: args.settings()?,
+        shard: Shard::WHOLE,
+        out: store.join("reports"),
+        bounds: bounds(args, script),
+        interactive: false,
+        print: Rc::new(output::stdout),
     };
     Ok(Session::new(&context, options))
 }

@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::{SUCCESS, bounds, context, device, output};
 use crate::error::{Error, Result};
 use crate::script::golden::{Golden, Outcome, scripts};
-use crate::script::{Options, Session};
+use crate::script::{Diagnostic, Options, Session};
 use crate::store::{self, Store};
 use crate::sweep::Shard;
 use crate::torch;
@@ -14,8 +14,8 @@ use std::rc::Rc;
 
 /// The exit code where a test failed.
 const FAILED: u8 = 1;
-/// The exit code of a path that is not there.
-const NO_PATH: u8 = 2;
+/// The exit code of a path that is not there, and of options that go with no test.
+const USAGE: u8 = 2;
 /// The exit code after an interrupt.
 const INTERRUPTED: u8 = 75;
 
@@ -39,7 +39,7 @@ struct Counts {
 /// Runs the golden scripts that `test` names.
 ///
 /// # Errors
-/// Options that go with no test; a folder that cannot be read; a GPU that is not there.
+/// A folder that cannot be read; a GPU that is not there.
 pub fn run(args: &Args, test: &Test) -> Result<u8> {
     let other = [
         ("a script", args.script.is_some()),
@@ -49,10 +49,12 @@ pub fn run(args: &Args, test: &Test) -> Result<u8> {
     ];
     if let Some((what, _)) = other.iter().find(|(_, given)| *given) {
         let error = Error::usage(format!("test: {what} does not go with it"));
-        return Err(match *what {
+        let error = match *what {
             "--set" => error.hint("a line //@ set=NAME=VALUE at the head of a script sets a param"),
             _ => error.hint("rtscript test --help shows what does"),
-        });
+        };
+        output::stderr(&Diagnostic::plain(&error).text);
+        return Ok(USAGE);
     }
     let paths = match &test.paths[..] {
         [] if Path::new("tests").is_dir() => vec![PathBuf::from("tests")],
@@ -61,7 +63,7 @@ pub fn run(args: &Args, test: &Test) -> Result<u8> {
     };
     if let Some(path) = paths.iter().find(|path| !path.exists()) {
         output::stderr(&format!("error: test: no such file or folder: {}", path.display()));
-        return Ok(NO_PATH);
+        return Ok(USAGE);
     }
     let word = test.filter.as_deref().unwrap_or_default();
     let all = scripts(&paths)?;

@@ -9,9 +9,10 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "resnet8",
         home: Home::Namespace("model"),
-        doc: "A residual network of 8 layers for small images: a 3x3 stem and three stages of one \
-              basic block with width, 2 width and 4 width channels, projection shortcuts. The \
-              normalisation (pixel - mean) / std is part of the network.",
+        doc: "A residual network of 8 layers for small images. It has a 3x3 stem, three \
+              stages of one basic block with width, 2 width and 4 width channels, and \
+              projection shortcuts. The normalisation (pixel - mean) / std is part of the \
+              network.",
         inputs: &[],
         params: &[WIDTH, CLASSES, CHANNELS, SIZE, MEAN, STD, Param::seed()],
         returns: "model",

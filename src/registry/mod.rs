@@ -40,8 +40,8 @@ pub struct Spec {
     pub inputs: &'static [Param],
     /// Options of the last argument, an object map.
     pub params: &'static [Param],
-    /// What it gives: a kind of handle or result, `text`, `number`, `list`, `map`, `nothing`, or
-    /// `any`.
+    /// What it gives: a kind of handle or result, `text`, `number`, `truth`, `list`, `map`,
+    /// `nothing`, or `any`.
     pub returns: &'static str,
     /// A script that runs, and what it evaluates to.
     pub example: Example,
@@ -91,27 +91,45 @@ impl Spec {
         }
     }
 
-    /// How it is called: `attack::pgd([#{norm, eps}])`; a property is just named.
+    /// How it is called: `attack::pgd([#{norm, eps}])`, with brackets around what may be left out;
+    /// a property is just named.
     pub fn signature(&self) -> String {
         if matches!(self.home, Home::Property(_)) {
             return self.path();
         }
-        let mut arguments: Vec<String> =
-            self.inputs.iter().map(|input| input.name.to_owned()).collect();
+        let written = |name: String, required: bool| match required {
+            true => name,
+            false => format!("[{name}]"),
+        };
+        let required = |param: &Param| param.default == Default::Required;
+        let mut arguments: Vec<String> = self
+            .inputs
+            .iter()
+            .map(|input| written(input.name.to_owned(), required(input)))
+            .collect();
         if !self.params.is_empty() {
             let keys: Vec<_> = self.params.iter().map(|param| param.name).collect();
-            arguments.push(format!("[#{{{}}}]", keys.join(", ")));
+            let options = format!("#{{{}}}", keys.join(", "));
+            arguments.push(written(options, self.params.iter().any(required)));
         }
         format!("{}({})", self.path(), arguments.join(", "))
     }
 
-    /// The first sentence of its documentation.
+    /// The first sentence of the documentation: a hint of one line.
     pub fn summary(&self) -> &'static str {
-        let end = self
-            .doc
-            .match_indices('.')
-            .find(|(at, _)| matches!(self.doc.as_bytes().get(at + 1), None | Some(b' ' | b'\n')));
-        end.map_or(self.doc, |(at, _)| &self.doc[..=at])
+        self.sentences().0
+    }
+
+    /// The documentation after its first sentence; empty where there is no more.
+    pub fn details(&self) -> &'static str {
+        self.sentences().1
+    }
+
+    fn sentences(&self) -> (&'static str, &'static str) {
+        let stops = self.doc.match_indices('.').map(|(place, _)| self.doc.split_at(place + 1));
+        let ends = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
+        let mut halves = stops.filter(|(_, rest)| ends(rest));
+        halves.next().map_or((self.doc, ""), |(first, rest)| (first, rest.trim_start()))
     }
 
     /// How many positional arguments may not be left out.

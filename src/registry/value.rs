@@ -27,12 +27,6 @@ pub trait Handle: Any {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// A kind of value with its article: `a dataset`, `an attack`.
-pub fn one(kind: &str) -> String {
-    let article = if kind.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
-    format!("{article} {kind}")
-}
-
 /// A script value as the domain sees it.
 #[derive(Clone)]
 pub enum Value {
@@ -54,6 +48,15 @@ pub enum Value {
     Handle(Rc<dyn Handle>),
     /// A value the domain has no use for; the text names its type.
     Other(String),
+}
+
+/// One thing of a kind, in words: `a model`, `an attack`, `cells`.
+pub fn one(kind: &str) -> String {
+    if kind.ends_with('s') && !kind.ends_with("ss") {
+        return kind.to_owned();
+    }
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 impl fmt::Debug for Value {

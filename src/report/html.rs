@@ -1,6 +1,6 @@
 //! One self-contained HTML page: no script, no external resource, the same bytes for the same run.
 
-use super::style;
+use super::frame::{escaped, framed};
 use crate::plot::Svg;
 use crate::stats::{LIMITS, Table};
 use std::fmt::Write as _;
@@ -41,15 +41,7 @@ pub struct Page {
 pub fn html(page: &Page) -> String {
     let mut out = String::new();
     let title = escaped(&page.title);
-    let _ = write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
-        style::rules()
-    );
+    let _ = writeln!(out, "<main>\n<h1>{title}</h1>");
     paragraph(&mut out, "lead", &page.description);
     paragraph(&mut out, "scale", &page.scale);
     for figure in &page.figures {
@@ -84,8 +76,8 @@ pub fn html(page: &Page) -> String {
         );
     }
     write_pairs(&mut out, "Reproducibility", &page.manifest);
-    out.push_str("</main>\n</body>\n</html>\n");
-    out
+    out.push_str("</main>\n");
+    framed(&page.title, "", "", &out)
 }
 
 /// A table as one HTML element; every text in it is escaped.
@@ -180,24 +172,6 @@ fn write_pairs(out: &mut String, title: &str, pairs: &[(String, String)]) {
         );
     }
     out.push_str("</tbody>\n</table>\n");
-}
-
-/// Text as HTML, inside elements and attributes.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

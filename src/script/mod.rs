@@ -3,14 +3,17 @@
 mod binding;
 mod builtins;
 mod bundle;
+mod callable;
 mod completion;
 mod diagnostic;
 mod engine;
 mod failure;
+mod find;
 pub mod golden;
 mod hoist;
 mod inspect;
 mod limits;
+pub mod manual;
 mod missing;
 mod modules;
 mod param;
@@ -29,6 +32,7 @@ mod variables;
 mod verbs;
 
 pub use bundle::Bundle;
+pub use callable::Callable;
 pub use completion::{Candidate, Completion};
 pub use diagnostic::Diagnostic;
 pub use inspect::line;

@@ -27,7 +27,7 @@ type Outcome = std::result::Result<Shared<Module>, Box<EvalAltResult>>;
 
 /// Lets `engine` import within `bounds`; `sources` receives the texts of what is imported.
 pub fn install(engine: &mut Engine, bounds: &Bounds, sources: &Sources) {
-    let own = stdlib::modules(engine);
+    let own = stdlib::compiled(engine);
     for (name, source) in stdlib::SOURCES {
         sources.borrow_mut().insert(stdlib::path(name), Rc::from(*source));
     }

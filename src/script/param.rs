@@ -12,8 +12,9 @@ use std::rc::Rc;
 pub const PARAM: Spec = Spec {
     name: "param",
     home: Home::Global,
-    doc: "A setting of the script: the default, or what --set NAME=VALUE gives, read as the type \
-          of the default. Choices may stand between default and documentation.",
+    doc: "A setting of the script, which --set NAME=VALUE can change. Its value is the default, or \
+          what --set gives, read as the type of the default. Choices may stand between default and \
+          documentation.",
     inputs: &[
         Param::input("name", Kind::Text, "The name."),
         Param::input("value", Kind::Any, "The value without --set."),

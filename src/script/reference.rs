@@ -1,9 +1,9 @@
 //! What a script can name: entries by namespace and by type, and Rhai's own functions.
 
+use super::callable::{Callable, callables};
 use crate::registry::{Home, Spec};
-use rhai::{Array, Engine, ImmutableString, Map};
-use std::any::TypeId;
-use std::collections::{BTreeMap, BTreeSet};
+use rhai::Engine;
+use std::collections::BTreeSet;
 
 /// The kinds of values that are handles: they have a name and an address.
 pub const HANDLES: &[&str] =
@@ -14,14 +14,14 @@ pub const HANDLES: &[&str] =
 pub struct Reference {
     /// Every entry, in the order of the manual.
     pub specs: Vec<&'static Spec>,
-    /// Rhai's own functions by the kind of their first argument.
-    rhai: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Everything that the engine finds by name, entries and Rhai's own functions.
+    pub callables: Vec<Callable>,
 }
 
 impl Reference {
     /// The reference of an engine to which `specs` are bound.
     pub fn new(specs: Vec<&'static Spec>, engine: &Engine) -> Self {
-        Self { specs, rhai: rhai_functions(engine) }
+        Self { specs, callables: callables(engine) }
     }
 
     /// The namespaces of entries, sorted.
@@ -52,6 +52,15 @@ impl Reference {
         })
     }
 
+    /// The kinds of values that have a property; none for another entry.
+    pub fn receivers(&self, spec: &Spec) -> Vec<&'static str> {
+        match spec.home {
+            Home::Property("handle") => HANDLES.to_vec(),
+            Home::Property(kind) => vec![kind],
+            _ => Vec::new(),
+        }
+    }
+
     /// The methods and properties of all kinds.
     pub fn all_members(&self) -> Vec<&'static Spec> {
         self.chosen(|home| matches!(home, Home::Method(_) | Home::Property(_)))
@@ -59,17 +68,16 @@ impl Reference {
 
     /// The names of Rhai's own functions that take a value of this kind first.
     pub fn of_rhai(&self, kind: &str) -> impl Iterator<Item = &str> {
-        self.rhai.get(kind).into_iter().flatten().map(String::as_str)
-    }
-
-    /// The entries whose name or documentation holds all of these words.
-    pub fn find(&self, words: &str) -> Vec<&'static Spec> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-        let holds = |spec: &&'static Spec| {
-            let text = format!("{} {}", spec.path(), spec.doc).to_lowercase();
-            words.iter().all(|word| text.contains(word))
-        };
-        self.specs.iter().copied().filter(holds).collect()
+        let hidden = ["print", "debug", "to_debug"];
+        let chosen = self.callables.iter().filter(move |callable| {
+            callable.receiver() == kind
+                && callable.namespace.is_empty()
+                && !callable.property
+                && callable.name.starts_with(|c: char| c.is_ascii_lowercase())
+                && !hidden.contains(&callable.name.as_str())
+        });
+        let names: BTreeSet<&str> = chosen.map(|callable| callable.name.as_str()).collect();
+        names.into_iter()
     }
 
     /// The names of all functions, with their namespaces; methods by their bare name.
@@ -84,30 +92,4 @@ impl Reference {
     fn chosen(&self, fits: impl Fn(Home) -> bool) -> Vec<&'static Spec> {
         self.specs.iter().copied().filter(|spec| fits(spec.home)).collect()
     }
-}
-
-/// The functions of Rhai's packages whose first argument has one of these types; operators and
-/// what is reached by other means are left out.
-fn rhai_functions(engine: &Engine) -> BTreeMap<&'static str, BTreeSet<String>> {
-    let kinds = [
-        (TypeId::of::<ImmutableString>(), "text"),
-        (TypeId::of::<Array>(), "list"),
-        (TypeId::of::<Map>(), "map"),
-        (TypeId::of::<i64>(), "number"),
-        (TypeId::of::<f64>(), "number"),
-    ];
-    let first = |info: rhai::FuncInfo| {
-        let metadata = info.metadata;
-        let of = metadata.param_types.first()?;
-        let kind = kinds.iter().find(|(id, _)| id == of)?.1;
-        let word = metadata.name.starts_with(|c: char| c.is_ascii_lowercase())
-            && metadata.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let hidden = ["print", "debug", "to_debug"].contains(&metadata.name.as_str());
-        (word && !hidden && info.namespace.is_empty()).then(|| (kind, metadata.name.to_string()))
-    };
-    let mut found: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    for (kind, name) in engine.collect_fn_metadata(None, first, true) {
-        found.entry(kind).or_default().insert(name);
-    }
-    found
 }

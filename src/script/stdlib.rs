@@ -1,6 +1,7 @@
 //! The Rhai modules that come with the program: `import "presets" as presets`.
 
-use rhai::{Engine, Module, Scope, Shared};
+use super::param::head_comment;
+use rhai::{Engine, FnAccess, Scope, Shared};
 use std::collections::BTreeMap;
 
 /// The modules by name, in the order of the manual.
@@ -12,14 +13,59 @@ pub fn path(name: &str) -> String {
 }
 
 /// The modules, compiled for `engine`.
-pub fn modules(engine: &Engine) -> BTreeMap<&'static str, Shared<Module>> {
+pub fn compiled(engine: &Engine) -> BTreeMap<&'static str, Shared<rhai::Module>> {
     let compiled = SOURCES.iter().filter_map(|(name, source)| {
         let mut ast = engine.compile(source).ok()?;
         ast.set_source(path(name));
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).ok()?;
+        let module = rhai::Module::eval_ast_as_new(Scope::new(), &ast, engine).ok()?;
         Some((*name, Shared::new(module)))
     });
     compiled.collect()
+}
+
+/// A module of stdlib/, as the manual shows it.
+pub struct Module {
+    /// The name to import it by.
+    pub name: &'static str,
+    /// What it holds, from the head comment.
+    pub doc: String,
+    /// Its functions in the order of the file; private ones are left out.
+    pub functions: Vec<Function>,
+}
+
+/// A function of a module of stdlib/.
+pub struct Function {
+    /// The name.
+    pub name: String,
+    /// The names of its parameters.
+    pub parameters: Vec<String>,
+    /// Its documentation, as one paragraph.
+    pub doc: String,
+}
+
+/// All modules of stdlib/.
+pub fn modules() -> Vec<Module> {
+    let engine = Engine::new_raw();
+    let module = |(name, source): &(&'static str, &'static str)| {
+        let ast = engine.compile(source).unwrap_or_default();
+        let public = ast.iter_functions().filter(|function| function.access == FnAccess::Public);
+        let mut functions: Vec<Function> = public
+            .map(|function| Function {
+                name: function.name.to_owned(),
+                parameters: function.params.iter().map(|name| (*name).to_owned()).collect(),
+                doc: paragraph(&function.comments),
+            })
+            .collect();
+        functions.sort_by_key(|function| source.find(&format!("fn {}(", function.name)));
+        Module { name, doc: head_comment(source).replace('\n', " "), functions }
+    };
+    SOURCES.iter().map(module).collect()
+}
+
+fn paragraph(comments: &[&str]) -> String {
+    let lines = comments.iter().flat_map(|comment| comment.lines());
+    let texts = lines.map(|line| line.trim().trim_start_matches('/').trim());
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -27,13 +73,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_module_compiles_and_every_file_is_listed() {
+    fn every_module_compiles_is_documented_and_listed() {
         let engine = Engine::new();
         for (name, source) in SOURCES {
             let ast = engine.compile(source).unwrap();
             assert!(ast.iter_functions().count() > 0, "{name} has no function");
         }
-        assert_eq!(modules(&engine).len(), SOURCES.len());
+        assert_eq!(compiled(&engine).len(), SOURCES.len());
+        for module in modules() {
+            for function in module.functions {
+                let sentence =
+                    function.doc.starts_with(char::is_uppercase) && function.doc.ends_with('.');
+                assert!(sentence, "{}::{}: {}", module.name, function.name, function.doc);
+            }
+        }
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/stdlib");
         let files = std::fs::read_dir(folder).unwrap().count();
         assert_eq!(files, SOURCES.len());

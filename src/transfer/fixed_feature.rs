@@ -103,10 +103,11 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "fixed_feature",
         home: Home::Namespace("transfer"),
-        doc: "Multinomial logistic regression on the features of the frozen network (eval mode, \
-              batch norms folded), z-scored on target.train. The L2 penalty lambda is chosen on \
-              target.val from 45 values (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then refitted on train and val \
-              together and measured once on target.test.",
+        doc: "Multinomial logistic regression on the features of the frozen network. The network \
+              is in eval mode with its batch norms folded; its features are z-scored on \
+              target.train. The L2 penalty lambda is chosen on target.val from 45 values \
+              (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then refitted on train \
+              and val together and measured once on target.test.",
         inputs: &[],
         params: &[],
         returns: "protocol",

@@ -76,8 +76,8 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "full_network",
         home: Home::Namespace("transfer"),
-        doc: "Replaces the head and trains all weights on target.train, batch norms included, \
-              with a fixed recipe: nothing is selected, target.val is not used.",
+        doc: "Replaces the head and trains all weights on target.train with a fixed recipe. Batch \
+              norms are trained too; nothing is selected, target.val is not used.",
         inputs: &[],
         params: PARAMS.split_at(6).0,
         returns: "protocol",

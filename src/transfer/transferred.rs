@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 pub const TRANSFER: Spec = Spec {
     name: "transfer",
     home: Home::Method("model"),
-    doc: "Uses the model on another task: fits on target.train, selects on target.val, measures \
-          on target.test, image by image. The model stays as it is.",
+    doc: "Uses the model on another task and measures how well that works, image by image. It fits \
+          on target.train, selects on target.val and measures on target.test. The model stays as \
+          it is.",
     inputs: &[Param::input("target", Kind::Handle("dataset"), "The other task.")],
     params: &[
         Param {

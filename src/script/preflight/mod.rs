@@ -70,6 +70,7 @@ pub struct Warning {
 #[derive(Debug, Clone)]
 struct Finding {
     at: Position,
+    kind: Kind,
     message: String,
     hints: Vec<String>,
     warns_of: Option<&'static Spec>,
@@ -77,11 +78,12 @@ struct Finding {
 
 impl Finding {
     fn new(at: Position, message: impl Into<String>) -> Self {
-        Self { at, message: message.into(), hints: Vec::new(), warns_of: None }
+        Self { at, kind: Kind::Usage, message: message.into(), hints: Vec::new(), warns_of: None }
     }
 
     fn of(error: &Error, at: Position) -> Self {
-        Self { hints: error.hints().to_vec(), ..Self::new(at, error.to_string()) }
+        let hints = error.hints().to_vec();
+        Self { kind: error.kind(), hints, ..Self::new(at, error.to_string()) }
     }
 
     fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
@@ -156,5 +158,6 @@ fn shown(faults: &[(&Program, Finding)]) -> Diagnostic {
         Some(diagnostic::caret(&program.source, finding.span(&program.source)?))
     });
     let message = first.map_or_else(String::new, |(_, finding)| finding.message.clone());
-    Diagnostic { kind: Kind::Usage, text: texts.join("\n"), message, place }
+    let kind = first.map_or(Kind::Usage, |(_, finding)| finding.kind);
+    Diagnostic { kind, text: texts.join("\n"), message, place }
 }

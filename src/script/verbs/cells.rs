@@ -58,10 +58,10 @@ impl Handle for Cells {
 pub const GRID: Spec = Spec {
     name: "grid",
     home: Home::Namespace("sweep"),
-    doc: "Runs a function for every combination of some levels and collects what it returns: a \
-          map of numbers, texts and per-image correctness. Cells run in the order of their \
-          addresses; with --shard i/N this process does its share and stops. A cell whose \
-          training diverges is kept with that status.",
+    doc: "Runs a function for every combination of some levels and collects what it returns. That \
+          is a map of numbers, texts and per-image correctness. Cells run in the order of their \
+          addresses; with --shard i/N this process does its share and stops. A cell whose training \
+          diverges is kept with that status.",
     inputs: &[
         Param::input("axes", Kind::Any, "A map from axis to its levels, a list or a range."),
         Param::input("cell", Kind::Any, "A function of a map with one level of every axis."),

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::dataset::{self, DATASETS, Dataset, Split};
 use crate::error::{Error, Result, nearest};
 use crate::model::{MODELS, Model};
-use crate::registry::{Args, Entry, Example, Handle, Spec, Value};
+use crate::registry::{Args, Entry, Example, Handle, Spec, Value, one};
 use crate::script::binding::{Binder, Call};
 use crate::train::{Arm, OBJECTIVES};
 use crate::transfer::{PROTOCOLS, Protocol};
@@ -147,7 +147,7 @@ pub fn by_name(kind: &'static str, name: &str) -> Result<Value> {
         "protocol" => made(PROTOCOLS, kind, name, Protocol::build),
         "attack" => made(ATTACKS, kind, name, Attacker::build),
         "objective" => made(OBJECTIVES, kind, name, Arm::build),
-        _ => Err(Error::usage(format!("expected a {kind}, found \"{name}\" (a text)"))),
+        _ => Err(Error::usage(format!("expected {}, found \"{name}\" (a text)", one(kind)))),
     }
 }
 
@@ -174,7 +174,7 @@ fn made<B, T: Handle>(
     let named = |entry: &&&'static Entry<B>| entry.spec.name == name;
     let Some(entry) = entries.iter().find(named) else {
         let names: Vec<_> = entries.iter().map(|entry| entry.spec.name).collect();
-        let error = Error::usage(format!("expected a {kind}, found \"{name}\""))
+        let error = Error::usage(format!("expected {}, found \"{name}\"", one(kind)))
             .hint(format!("known: {}", names.join(", ")));
         return Err(match nearest(name, names) {
             Some(near) => error.hint(format!("did you mean \"{near}\"?")),

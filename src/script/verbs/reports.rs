@@ -21,10 +21,10 @@ use std::rc::Rc;
 const WRITE: Spec = Spec {
     name: "write",
     home: Home::Namespace("report"),
-    doc: "Writes the cells of a study as NAME.csv, its picture as NAME.svg and NAME.png, and \
-          NAME.html, one page without external resources: what was asked, the picture, tables, \
-          what they do not show, settings, derivations and environment. Prints where. The same \
-          results give the same bytes.",
+    doc: "Writes the cells of a study as a table, a picture and a page. NAME.csv holds the cells, \
+          NAME.svg and NAME.png the picture, and NAME.html is one page without external resources: \
+          what was asked, the picture, tables, what they do not show, settings, derivations and \
+          environment. Prints where. The same results give the same bytes.",
     inputs: &[
         Param::input("name", Kind::Text, "Name of the files."),
         Param::input("cells", Kind::Handle("cells"), "What a sweep measured."),

@@ -281,7 +281,7 @@ fn transfer(binder: &mut Binder) {
             "transfer",
             "notes",
             "list",
-            "What a reader should know of this result, e.g. a lambda at the edge of its grid.",
+            "What a reader should know of this result. One note is of a lambda at the edge of its grid.",
             transferred!("t.notes.len"),
             "0"
         ),

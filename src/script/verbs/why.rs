@@ -14,8 +14,8 @@ use std::rc::Rc;
 const WHY: Spec = Spec {
     name: "why",
     home: Home::Global,
-    doc: "The derivation of a handle or a result, as a tree: what was asked for, with every \
-          option after defaults, and the address of each step.",
+    doc: "The derivation of a handle or a result, as a tree. It tells what was asked for, with \
+          every option after defaults, and the address of each step.",
     inputs: &[Param::input("x", Kind::Any, "A dataset, attack, model or result.")],
     params: &[],
     returns: "text",
