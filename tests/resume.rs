@@ -21,10 +21,16 @@ pub fn tests() -> Vec<Trial> {
 
 const TINY: [&str; 4] = ["--set", "scale=tiny", "--set", "seeds=1"];
 
+/// The whole files below a folder; a kill in the middle of a write leaves a temporary one, which
+/// counts as nothing.
+fn whole_files(lab: &Lab, folder: &str) -> impl Iterator<Item = PathBuf> {
+    let temporary = |path: &PathBuf| path.to_string_lossy().contains("/.tmp-");
+    lab.files(folder).into_iter().filter(move |path| !temporary(path))
+}
+
 /// The reports by name.
 fn reports(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
-    lab.files("runs/reports")
-        .into_iter()
+    whole_files(lab, "runs/reports")
         .map(|path| {
             (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
         })
@@ -33,8 +39,7 @@ fn reports(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
 
 /// All results of a store: what was asked and what came out.
 fn results(lab: &Lab) -> BTreeMap<String, serde_json::Value> {
-    lab.files("runs/results")
-        .into_iter()
+    whole_files(lab, "runs/results")
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
