@@ -126,7 +126,7 @@ fn traps() -> Lab {
         ("sub/deep", "import \"own\" as own; fn value() { own::value() + 1 }"),
         ("climber", "import \"../secret\" as s;"),
         ("later", "fn climb() { import \"../secret\" as s; s::value() }"),
-        ("broken", "fn boom(x) {\n    x.missing()\n}"),
+        ("broken", "fn boom(x) {\n    x.missing\n}"),
         ("unfinished", "fn boom(x) {\n    x +\n}"),
         ("loud", "print(\"loaded\");"),
         ("a", "import \"b\" as b;"),
