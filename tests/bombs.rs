@@ -198,8 +198,8 @@ fn in_lines() -> Vec<Bomb> {
         bomb("a_text_too_long_for_a_message", format!("{large}throw s;"), "aaa ..."),
         bomb(
             "an_option_too_long_for_a_message",
-            format!("{large}attack::pgd(#{{ eps: s }});"),
-            "pgd: eps expected a number, found a text",
+            format!("{large}attack::pgd(#{{ eps: [s][0] }});"),
+            "pgd: eps expected a number, found \"aaa",
         ),
         bomb("a_wait", "sleep(1000000)", "sleep: scripts do not wait"),
         bomb(

@@ -32,6 +32,7 @@ pub fn tests() -> Vec<Trial> {
         law("modules_beside_the_script_are_found_and_checked", modules),
         law("a_seed_left_out_in_a_sweep_is_a_warning_and_given_once", seeds),
         law("a_device_that_is_not_there_is_named_before_the_check", device),
+        law("of_many_faults_the_first_are_shown", many_faults),
         law("the_longest_script_is_checked_in_50_milliseconds", speed),
     ]);
     trials
@@ -306,7 +307,9 @@ fn modules() -> Result<(), Failed> {
     }
     lab.script("study/norms.rhai", "fn two() { let }\n");
     let ran = lab.run(&["study/s.rhai"]);
-    for text in ["norms does not parse", "study/arms.rhai:1:8", "study/norms.rhai:1:16"] {
+    for text in
+        ["expecting name of a variable", "study/norms.rhai:1:16", "imported at study/arms.rhai:1:8"]
+    {
         assert!(ran.code == Some(1) && ran.err.contains(text), "no {text} in\n{}", ran.err);
     }
     Ok(())
@@ -354,6 +357,16 @@ fn device() -> Result<(), Failed> {
     let ran = lab.run(&["check", "s.rhai", "--device", "tpu"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("device: expected cpu or cuda:N, found tpu"), "{}", ran.err);
+    Ok(())
+}
+
+fn many_faults() -> Result<(), Failed> {
+    let lab = Lab::new();
+    lab.script("s.rhai", &"nope(absent);\n".repeat(5_000));
+    let ran = lab.run(&["s.rhai"]);
+    assert_eq!((ran.code, ran.err.matches("error: ").count()), (Some(1), 31));
+    let last = "error: 10000 errors before the run, of which 30 are shown; nothing was run";
+    assert!(ran.err.trim_end().ends_with(last), "{}", ran.err);
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub struct Args {
     pub eval: Option<String>,
 
     /// Set a param of the script; may be given several times.
-    #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
+    #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 
     /// Where results, weights and checkpoints are kept; runs by default.
@@ -137,6 +137,10 @@ pub struct Check {
     /// The scripts.
     #[arg(required_unless_present = "help", value_name = "SCRIPT")]
     pub scripts: Vec<PathBuf>,
+
+    /// Set a param, as for a run; may be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// What `rtscript test` is given.
@@ -172,7 +176,11 @@ impl Args {
             })?;
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         };
-        self.set.iter().map(pair).collect()
+        let of_word = match &self.command {
+            Some(Command::Check(check)) => check.set.as_slice(),
+            _ => &[],
+        };
+        self.set.iter().chain(of_word).map(pair).collect()
     }
 
     /// The data folder: `--data`, else `RTSCRIPT_DATA`.

@@ -53,13 +53,7 @@ impl Diagnostic {
 
     /// A text that does not parse.
     pub fn parse(error: &ParseError, name: &str, source: &str) -> Self {
-        let (message, place) = match missing_semicolon(error, source) {
-            Some((message, place)) => (message, Some(place)),
-            None => {
-                let message = lowered(&error.err_type().to_string());
-                (message, place(source, error.position(), None))
-            }
-        };
+        let (message, place) = unparsed(error, source);
         let text = render(&message, name, source, place, &[]);
         Self { kind: Kind::Usage, text, message, place: place.map(|span| caret(source, span)) }
     }
@@ -96,6 +90,17 @@ impl Diagnostic {
             }
         };
         Self { kind, text, message, place }
+    }
+}
+
+/// The message and the place of an error of parsing.
+pub(super) fn unparsed(error: &ParseError, source: &str) -> (String, Option<Span>) {
+    match missing_semicolon(error, source) {
+        Some((message, place)) => (message, Some(place)),
+        None => {
+            let message = lowered(&error.err_type().to_string());
+            (message, place(source, error.position(), None))
+        }
     }
 }
 

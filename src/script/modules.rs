@@ -19,7 +19,7 @@ pub type Sources = Rc<RefCell<BTreeMap<String, Rc<str>>>>;
 /// The most bytes of an imported file.
 const BYTES: u64 = 1 << 20;
 /// How many imports may wait for each other.
-const DEPTH: usize = 16;
+pub const DEPTH: usize = 16;
 /// How many files of a folder are considered for the nearest name.
 const NAMES: usize = 1_000;
 

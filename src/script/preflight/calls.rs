@@ -1,6 +1,6 @@
 //! Calls of functions: of entries, of Rhai's own, of the script and of imported modules.
 
-use super::Finding;
+use super::finding::Finding;
 use super::program::Function;
 use super::scope::Type;
 use super::vocabulary::{Native, WORDS, agreed};

@@ -1,7 +1,7 @@
 //! Calls of entries: number of arguments, options, and the values of literals and of what has a
 //! known type.
 
-use super::Finding;
+use super::finding::Finding;
 use super::program::closure;
 use super::scope::Type;
 use super::walk::Walk;

@@ -1,18 +1,77 @@
-//! Properties and methods, by the kind of their receiver where it is known.
+//! Chains of properties, methods and indices, by the kind of their receiver where it is known.
 
-use super::Finding;
 use super::calls::wrong_count;
+use super::finding::Finding;
 use super::program::Function;
 use super::scope::Type;
 use super::vocabulary::{Native, WORDS, agreed};
 use super::walk::Walk;
 use crate::error::nearest;
 use crate::registry::{Home, Spec, one};
-use rhai::{Expr, FnCallExpr, Position};
+use rhai::{ASTFlags, Expr, FnCallExpr, Position};
 
 impl Walk<'_> {
+    /// What follows a dot: a property or a method, and the rest of the chain.
+    pub(super) fn after_dot(
+        &mut self,
+        receiver: Type,
+        rest: &Expr,
+        flags: ASTFlags,
+        name: Option<&str>,
+    ) -> Type {
+        // Before `?.` there may be nothing.
+        let sure = !flags.intersects(ASTFlags::NEGATED);
+        let receiver = if sure { receiver } else { Type::Unknown };
+        match rest {
+            Expr::Dot(pair, flags, _) => {
+                let next = self.member(&receiver, &pair.lhs, name);
+                self.after_dot(if sure { next } else { Type::Unknown }, &pair.rhs, *flags, None)
+            }
+            Expr::Index(pair, flags, _) => {
+                self.member(&receiver, &pair.lhs, name);
+                self.after_bracket(&pair.rhs, *flags)
+            }
+            last if sure => self.member(&receiver, last, name),
+            last => {
+                self.member(&receiver, last, name);
+                Type::Unknown
+            }
+        }
+    }
+
+    /// What follows a bracket: the index, and the rest of the chain unless it ends here.
+    pub(super) fn after_bracket(&mut self, rest: &Expr, flags: ASTFlags) -> Type {
+        match rest {
+            Expr::Dot(pair, next, _) if !flags.intersects(ASTFlags::BREAK) => {
+                self.expression(&pair.lhs);
+                self.after_dot(Type::Unknown, &pair.rhs, *next, None)
+            }
+            Expr::Index(pair, next, _) if !flags.intersects(ASTFlags::BREAK) => {
+                self.expression(&pair.lhs);
+                self.after_bracket(&pair.rhs, *next)
+            }
+            index => {
+                self.expression(index);
+                Type::Unknown
+            }
+        }
+    }
+
+    /// What an assignment writes to: its variable must exist, its properties need not.
+    pub(super) fn target(&mut self, target: &Expr) {
+        match target {
+            Expr::Dot(pair, flags, _) => {
+                self.expression(&pair.lhs);
+                self.after_dot(Type::Unknown, &pair.rhs, *flags, None);
+            }
+            other => {
+                self.expression(other);
+            }
+        }
+    }
+
     /// One link of a chain; `name` is the variable before the dot, if there is nothing else.
-    pub(super) fn member(&mut self, of: &Type, link: &Expr, name: Option<&str>) -> Type {
+    fn member(&mut self, of: &Type, link: &Expr, name: Option<&str>) -> Type {
         match link {
             Expr::Property(property, at) => self.property(of, &property.2, *at),
             Expr::MethodCall(call, at) => self.method(of, call, *at, name),

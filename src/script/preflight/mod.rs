@@ -6,6 +6,7 @@
 
 mod calls;
 mod entries;
+mod finding;
 mod members;
 mod modules;
 mod names;
@@ -17,22 +18,17 @@ mod walk;
 
 pub use syntax::missing_semicolon;
 
-use super::diagnostic::{self, Diagnostic};
+use super::diagnostic::Diagnostic;
 use super::limits::{Bounds, grammar};
 use super::param::{self, Declared};
 use super::reference::Reference;
-use super::source::{Span, offset, token};
-use crate::error::{Error, Kind};
 use crate::registry::Spec;
-use codespan_reporting::diagnostic::Severity;
+use finding::shown;
 use modules::Modules;
 use program::Program;
-use rhai::{AST, Engine, Position};
+use rhai::{AST, Engine};
 use vocabulary::Vocabulary;
 use walk::{Walk, World};
-
-/// The most faults that are shown at once.
-const SHOWN: usize = 30;
 
 /// What a session has already that a script may use.
 pub struct Known<'s> {
@@ -64,45 +60,6 @@ pub struct Warning {
     pub line: String,
     /// The message with its place and caret.
     pub text: String,
-}
-
-/// A fault and its place.
-#[derive(Debug, Clone)]
-struct Finding {
-    at: Position,
-    kind: Kind,
-    message: String,
-    hints: Vec<String>,
-    warns_of: Option<&'static Spec>,
-}
-
-impl Finding {
-    fn new(at: Position, message: impl Into<String>) -> Self {
-        Self { at, kind: Kind::Usage, message: message.into(), hints: Vec::new(), warns_of: None }
-    }
-
-    fn of(error: &Error, at: Position) -> Self {
-        let hints = error.hints().to_vec();
-        Self { kind: error.kind(), hints, ..Self::new(at, error.to_string()) }
-    }
-
-    fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
-        self.hints.extend(hint.map(Into::into));
-        self
-    }
-
-    fn span(&self, source: &str) -> Option<Span> {
-        offset(source, self.at).map(|start| token(source, start))
-    }
-
-    fn shown(&self, program: &Program) -> String {
-        let (name, source) = (&program.name, &program.source);
-        let severity = if self.warns_of.is_some() { Severity::Warning } else { Severity::Error };
-        let notes: Vec<String> = self.hints.iter().map(|hint| format!("hint: {hint}")).collect();
-        let place = self.span(source);
-        let text = diagnostic::report(severity, &self.message, name, source, place, &notes);
-        format!("{}\n", text.trim_end())
-    }
 }
 
 /// Checks `source` and the modules beside it that it imports.
@@ -141,23 +98,4 @@ pub fn check(name: &str, source: &str, known: &Known) -> Result<Checked, Diagnos
         }
     }
     if faults.is_empty() { Ok(Checked { declared, warnings }) } else { Err(shown(&faults)) }
-}
-
-/// All faults as one error; its message and its place are those of the first.
-fn shown(faults: &[(&Program, Finding)]) -> Diagnostic {
-    let mut texts: Vec<String> =
-        faults.iter().take(SHOWN).map(|(program, finding)| finding.shown(program)).collect();
-    if faults.len() > 1 {
-        let count = faults.len();
-        let some =
-            if count > SHOWN { format!(", of which {SHOWN} are shown") } else { String::new() };
-        texts.push(format!("error: {count} errors before the run{some}; nothing was run\n"));
-    }
-    let first = faults.first();
-    let place = first.and_then(|(program, finding)| {
-        Some(diagnostic::caret(&program.source, finding.span(&program.source)?))
-    });
-    let message = first.map_or_else(String::new, |(_, finding)| finding.message.clone());
-    let kind = first.map_or(Kind::Usage, |(_, finding)| finding.kind);
-    Diagnostic { kind, text: texts.join("\n"), message, place }
 }

@@ -2,12 +2,13 @@
 
 use super::program::Program;
 use crate::error::Error;
-use crate::script::Diagnostic;
+use crate::script::diagnostic::unparsed;
 use crate::script::limits::Bounds;
-use crate::script::modules::text;
+use crate::script::modules::{DEPTH, text};
+use crate::script::source::Span;
 use crate::script::stdlib::SOURCES;
 use rhai::Engine;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// An imported module.
@@ -22,8 +23,21 @@ pub struct Module {
 pub enum Unusable {
     /// There is none of this name, or it may not be read.
     Unread(Error),
-    /// Its text does not parse; the error with its place.
-    Broken(String),
+    /// Its text does not parse.
+    Broken(Rc<Broken>),
+}
+
+/// A text that does not parse, and why.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its path.
+    pub name: String,
+    /// What it says.
+    pub source: Rc<str>,
+    /// What is wrong with it.
+    pub message: String,
+    /// Where.
+    pub place: Option<Span>,
 }
 
 /// The modules that a script imports, directly or not, by the text that names them.
@@ -33,16 +47,20 @@ impl Modules {
     /// Reads all modules that `program` imports by a literal name, within `bounds`.
     pub fn new(parser: &Engine, bounds: &Bounds, program: &Program) -> Self {
         let mut all = BTreeMap::new();
-        let mut wanted: Vec<String> = program.imports.iter().cloned().collect();
-        while let Some(path) = wanted.pop() {
-            if all.contains_key(&path) {
-                continue;
+        let mut wanted = program.imports.clone();
+        // Deeper ones are refused while the script runs.
+        for _ in 0..DEPTH {
+            let mut next = BTreeSet::new();
+            for path in
+                wanted.into_iter().filter(|path| !all.contains_key(path)).collect::<Vec<_>>()
+            {
+                let read = read(parser, bounds, &path);
+                if let Ok(module) = &read {
+                    next.extend(module.program.imports.iter().cloned());
+                }
+                all.insert(path, read.map(Rc::new));
             }
-            let read = read(parser, bounds, &path);
-            if let Ok(module) = &read {
-                wanted.extend(module.program.imports.iter().cloned());
-            }
-            all.insert(path, read.map(Rc::new));
+            wanted = next;
         }
         Self(all)
     }
@@ -70,6 +88,9 @@ fn read(parser: &Engine, bounds: &Bounds, path: &str) -> Result<Module, Unusable
             program: Program::new(&name, &source, ast),
             is_own: SOURCES.iter().any(|(own, _)| *own == path),
         }),
-        Err(error) => Err(Unusable::Broken(Diagnostic::parse(&error, &name, &source).text)),
+        Err(error) => {
+            let (message, place) = unparsed(&error, &source);
+            Err(Unusable::Broken(Rc::new(Broken { name, source, message, place })))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Names of variables and modules: what they stand for, and what is said of unknown ones.
 
-use super::Finding;
+use super::finding::Finding;
 use super::modules::{Module, Unusable};
 use super::program::Program;
 use super::scope::Type;
@@ -77,7 +77,7 @@ impl<'p> Walk<'p> {
             Expr::StringConstant(text, position) => match self.world.modules.get(text) {
                 Some(Ok(module)) => Some(module.clone()),
                 Some(Err(unusable)) => {
-                    self.find(unimportable(text, unusable, *position));
+                    self.find(unimportable(unusable, *position));
                     None
                 }
                 None => None,
@@ -95,12 +95,11 @@ impl<'p> Walk<'p> {
     }
 }
 
-fn unimportable(path: &str, unusable: &Unusable, at: Position) -> Finding {
+fn unimportable(unusable: &Unusable, at: Position) -> Finding {
     match unusable {
         Unusable::Unread(error) => Finding::of(error, at),
-        Unusable::Broken(shown) => {
-            let message = format!("the module {path} does not parse");
-            Finding::new(at, message).hint(Some(shown.trim_end()))
+        Unusable::Broken(broken) => {
+            Finding { broken: Some(broken.clone()), ..Finding::new(at, &*broken.message) }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Goes through all statements and expressions of a script, in the order of the text, and keeps
 //! track of what its variables are.
 
+use super::finding::{Finding, SHOWN};
 use super::modules::{Module, Modules};
 use super::program::{Closure, Program, closure, root};
 use super::scope::{Scope, Type};
 use super::syntax::unclosed_comment;
 use super::vocabulary::Vocabulary;
-use super::{Finding, SHOWN};
-use rhai::{ASTFlags, Expr, FlowControl, Position, Stmt};
+use rhai::{Expr, FlowControl, Position, Stmt};
 use std::rc::Rc;
 
 /// What surrounds a script and the modules it imports.
@@ -219,65 +219,6 @@ impl<'p> Walk<'p> {
     fn all<'x>(&mut self, expressions: impl Iterator<Item = &'x Expr>) {
         for expression in expressions {
             self.expression(expression);
-        }
-    }
-
-    /// What follows a dot: a property or a method, and the rest of the chain.
-    fn after_dot(
-        &mut self,
-        receiver: Type,
-        rest: &Expr,
-        flags: ASTFlags,
-        name: Option<&str>,
-    ) -> Type {
-        // Before `?.` there may be nothing.
-        let sure = !flags.intersects(ASTFlags::NEGATED);
-        let receiver = if sure { receiver } else { Type::Unknown };
-        match rest {
-            Expr::Dot(pair, flags, _) => {
-                let next = self.member(&receiver, &pair.lhs, name);
-                self.after_dot(if sure { next } else { Type::Unknown }, &pair.rhs, *flags, None)
-            }
-            Expr::Index(pair, flags, _) => {
-                self.member(&receiver, &pair.lhs, name);
-                self.after_bracket(&pair.rhs, *flags)
-            }
-            last if sure => self.member(&receiver, last, name),
-            last => {
-                self.member(&receiver, last, name);
-                Type::Unknown
-            }
-        }
-    }
-
-    /// What follows a bracket: the index, and the rest of the chain unless it ends here.
-    fn after_bracket(&mut self, rest: &Expr, flags: ASTFlags) -> Type {
-        match rest {
-            Expr::Dot(pair, next, _) if !flags.intersects(ASTFlags::BREAK) => {
-                self.expression(&pair.lhs);
-                self.after_dot(Type::Unknown, &pair.rhs, *next, None)
-            }
-            Expr::Index(pair, next, _) if !flags.intersects(ASTFlags::BREAK) => {
-                self.expression(&pair.lhs);
-                self.after_bracket(&pair.rhs, *next)
-            }
-            index => {
-                self.expression(index);
-                Type::Unknown
-            }
-        }
-    }
-
-    /// What an assignment writes to: its variable must exist, its properties need not.
-    fn target(&mut self, target: &Expr) {
-        match target {
-            Expr::Dot(pair, flags, _) => {
-                self.expression(&pair.lhs);
-                self.after_dot(Type::Unknown, &pair.rhs, *flags, None);
-            }
-            other => {
-                self.expression(other);
-            }
         }
     }
 
