@@ -155,6 +155,10 @@ fn history() -> Result<(), Failed> {
     terminal.expect("let first = 11;", 5)?;
     terminal.type_keys("\rfirst\r")?;
     terminal.expect("\n11", 5)?;
+    terminal.type_keys("let o\x1b[A")?;
+    terminal.expect("let other = 2;", 5)?;
+    terminal.type_keys("\rother\r")?;
+    terminal.expect("\n2", 5)?;
     Ok(())
 }
 

@@ -9,7 +9,10 @@ use crate::error::{Error, Result};
 use crate::script::{Diagnostic, Session};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::{
+    Cmd, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
+    EventHandler, KeyCode, KeyEvent, Modifiers, RepeatCount,
+};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -70,7 +73,22 @@ fn editor(session: &Rc<RefCell<Session>>) -> Result<Editor<Editing, DefaultHisto
         .map_err(|error| terminal(&error))?;
     let mut editor = Editor::with_config(config).map_err(|error| terminal(&error))?;
     editor.set_helper(Some(Editing(session.clone())));
+    for (key, command) in
+        [(KeyCode::Up, Cmd::HistorySearchBackward), (KeyCode::Down, Cmd::HistorySearchForward)]
+    {
+        let search = EventHandler::Conditional(Box::new(SearchByStart(command)));
+        editor.bind_sequence(KeyEvent(key, Modifiers::NONE), search);
+    }
     Ok(editor)
+}
+
+/// Up and Down find entries that start as the line does; in an entry of several lines they move.
+struct SearchByStart(Cmd);
+
+impl ConditionalEventHandler for SearchByStart {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
+        (!context.line().contains('\n')).then(|| self.0.clone())
+    }
 }
 
 fn answer(prompt: &mut Prompt, name: &str, entry: &str) -> std::result::Result<Next, Diagnostic> {
