@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::lineage::Derived;
 use crate::loader;
 use crate::metric::Correctness;
-use crate::model::{Folded, Model};
+use crate::model::{Folded, Model, Precision};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use crate::seed::Stream;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub const EVALUATE: Spec = Spec {
     params: &[
         Param::optional("attack", Kind::Handle("attack"), "What perturbs the images first."),
         Param::int("batch_size", 256, 1, "Images per pass."),
+        Precision::PARAM,
         Param::seed(),
     ],
     returns: "evaluation",
@@ -55,10 +56,12 @@ pub fn evaluate(context: &Context, model: &Model, args: &Args) -> Result<Derived
     let split: Split = args.handle("split")?;
     let attacker: Option<Attacker> = args.optional_handle("attack")?;
     let (batch_size, seed) = (args.int("batch_size")?, args.int("seed")?);
-    let lineage = args.lineage(
-        &[("precision", Json::from("f32")), ("device", Json::from(context.device_kind()))],
-        &[("model", model.lineage())],
-    );
+    if split.is_empty() {
+        return Err(Error::usage("evaluate: expected images, found an empty split")
+            .hint("a limit of few images leaves none for val: raise it"));
+    }
+    let lineage = args
+        .lineage(&[("device", Json::from(context.device_kind()))], &[("model", model.lineage())]);
     let stored = || context.found::<Evaluation>(lineage.address());
     if let Some(value) = stored()? {
         return Ok(Derived { value, lineage });
@@ -67,7 +70,7 @@ pub fn evaluate(context: &Context, model: &Model, args: &Args) -> Result<Derived
     if let Some(value) = stored()? {
         return Ok(Derived { value, lineage });
     }
-    let folded = model.network(context)?.folded()?;
+    let folded = model.network(context)?.folded_at(Precision::of(args)?)?;
     let stream = Stream::new(seed, "evaluation");
     let evaluation =
         measure(context, &folded, &split, attacker.as_ref(), batch_size as usize, stream)?;

@@ -4,6 +4,7 @@
 //! Modules stand in the order in which data flows; each imports only those before it.
 
 pub mod error;
+pub mod table;
 pub mod confinement;
 pub mod seed;
 pub mod lineage;

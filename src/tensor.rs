@@ -1,9 +1,85 @@
-//! Checks of tensors where they enter an operation: shape, kind, range, labels.
+//! Tensors that scripts hold, and checks where tensors enter an operation: shape, kind, range,
+//! labels.
 //!
 //! Messages leave out the operation; callers add it with [`Error::within`].
 
 use crate::error::{Error, Result};
-use tch::{Kind, Tensor};
+use crate::lineage::{Lineage, sha256_hex};
+use crate::registry::Handle;
+use serde_json::Value as Json;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use tch::{Device, Kind, Tensor};
+
+/// A tensor that never changes; copies name the same values. Its address is the hash of its
+/// content: nothing else is known of what a script computed.
+#[derive(Debug, Clone)]
+pub struct Constant(Rc<Tensor>);
+
+impl Constant {
+    /// Takes over a tensor that nothing else writes to.
+    pub fn new(tensor: Tensor) -> Self {
+        Self(Rc::new(tensor))
+    }
+
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    fn content_hash(&self) -> Result<String> {
+        let values = self.0.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let mut content = vec![0; bytes(&values)];
+        values.f_copy_data_u8(&mut content, values.numel())?;
+        Ok(sha256_hex(&content))
+    }
+}
+
+impl Handle for Constant {
+    fn kind(&self) -> &'static str {
+        "tensor"
+    }
+
+    fn lineage(&self) -> Rc<Lineage> {
+        // What cannot be read is equal to itself only.
+        let unread = |error| format!("{error} at {:p}", self.0.data_ptr());
+        let content = BTreeMap::from([
+            ("content".to_owned(), Json::from(self.content_hash().unwrap_or_else(unread))),
+            ("shape".to_owned(), Json::from(self.0.size())),
+            ("type".to_owned(), Json::from(kind_name(self.0.kind()))),
+        ]);
+        Lineage::new("tensor", 1, content, BTreeMap::new())
+    }
+
+    /// Shape, type, device, range and the number of elements that are no numbers.
+    fn summary(&self) -> String {
+        let tensor = &self.0;
+        let device = match tensor.device() {
+            Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".to_owned(),
+        };
+        let facts = || -> Result<String> {
+            let nan = tensor.f_isnan()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+            Ok(format!(
+                "min {:.4} mean {:.4} max {:.4} nan {nan}",
+                tensor.f_min()?.f_double_value(&[])?,
+                tensor.f_mean(Kind::Double)?.f_double_value(&[])?,
+                tensor.f_max()?.f_double_value(&[])?
+            ))
+        };
+        let facts = facts().unwrap_or_else(|_| "empty".to_owned());
+        format!("tensor {:?} {} {device}: {facts}", tensor.size(), kind_name(tensor.kind()))
+    }
+
+    fn bytes(&self) -> usize {
+        bytes(&self.0)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// The bytes of a tensor's elements.
 pub fn bytes(tensor: &Tensor) -> usize {
@@ -153,10 +229,23 @@ pub fn expect_labels(labels: &Tensor, batch: i64, classes: i64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     fn said(result: Result<()>) -> String {
         result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_address_of_a_constant_is_that_of_its_values_type_and_shape() {
+        let address = |tensor: Tensor| Constant::new(tensor).lineage().address().clone();
+        let values = || Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]);
+        let rows = values().view([2, 2]);
+        let columns = Tensor::from_slice(&[0.0f32, 2.0, 1.0, 3.0]).view([2, 2]).tr();
+        assert!(!columns.is_contiguous());
+        assert_eq!(address(rows.copy()), address(columns));
+        assert_ne!(address(rows), address(values()));
+        assert_ne!(address(values()), address(values() + 1e-6));
+        let zeros = |kind| address(Tensor::zeros([4], (kind, Device::Cpu)));
+        assert_ne!(zeros(Kind::Float), zeros(Kind::Int));
     }
 
     #[test]

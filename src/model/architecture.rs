@@ -1,164 +1,125 @@
-//! Residual networks as data: which convolutions there are and how they connect.
+//! What a network is built of: its graph, its normaliser and how its parameters are drawn.
 
+use super::graph::{Graph, LayerKind, shape};
+use super::init::Init;
 use crate::error::{Error, Result};
-use crate::torch::{Kernel, Prepared, convolution};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-/// How a network starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stem {
-    /// A 3x3 convolution of stride 1, for images of 28 to 64 pixels.
-    Cifar,
-    /// A 7x7 convolution of stride 2 and a max pool, for images of 224 pixels.
-    Imagenet,
-}
-
-/// A residual network of basic blocks (He et al. 2016) with projection shortcuts ("option B").
-///
-/// Stage s has `width * 2^s` channels; every stage but the first halves the resolution.
+/// A network without its parameters: a graph up to the features, and a linear layer on them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Architecture {
     /// The name in messages.
     pub name: &'static str,
-    /// Channels of the images.
-    pub channels: i64,
+    /// What was chosen of it, for people: "width 16"; empty where nothing was.
+    pub variant: String,
     /// Height and width of the images in pixels.
     pub size: i64,
-    /// What the network subtracts from every pixel in [0,1].
-    pub mean: f64,
-    /// What it then divides by.
-    pub std: f64,
-    /// The first layer.
-    pub stem: Stem,
-    /// Channels of the first stage.
-    pub width: i64,
-    /// Blocks of each stage.
-    pub blocks: Vec<i64>,
+    /// What happens to the pixels first.
+    pub normaliser: Normaliser,
+    /// The operations up to the features.
+    pub graph: Graph,
+    /// torchvision's name of the linear layer on the features.
+    pub head: &'static str,
+    /// How fast running statistics follow those of the batch.
+    pub norm_momentum: f64,
+    /// How parameters are drawn.
+    pub init: Init,
 }
 
-/// A convolution without bias and the batch normalisation after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// torchvision's name of the convolution.
-    pub convolution: String,
-    /// torchvision's name of the batch normalisation.
-    pub norm: String,
-    /// Channels in.
-    pub input: i64,
-    /// Channels out.
-    pub output: i64,
-    /// Height and width of the kernel.
-    pub kernel: i64,
-    /// Step in pixels.
-    pub stride: i64,
+/// (pixel - mean) / std, per channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normaliser {
+    /// Subtracted from every pixel in [0,1].
+    pub mean: Vec<f64>,
+    /// Every pixel is then divided by it.
+    pub std: Vec<f64>,
 }
 
-impl Unit {
-    /// Zeros added on each side.
-    pub fn padding(&self) -> i64 {
-        self.kernel / 2
+impl Normaliser {
+    /// That of ImageNet in torchvision and the reference code.
+    pub fn imagenet() -> Self {
+        Self { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
     }
 
-    /// The convolution of this unit with `weight` and `bias`, and what follows it.
-    ///
-    /// A strided 1x1 convolution picks its pixels first: in libtorch 2.13 the weight gradient of
-    /// oneDNN's own striding writes out of bounds where channels are no multiple of 16, the batch
-    /// is odd and there are two threads.
+    /// `x` of shape (N, C, H, W), normalised.
     ///
     /// # Errors
-    /// The channels of `x` do not fit.
-    pub fn convolve(
-        &self,
-        x: &Tensor,
-        (weight, bias): (&Tensor, Option<&Tensor>),
-        prepared: Option<&Prepared>,
-        then: Then<'_>,
-    ) -> Result<Tensor> {
-        let (shortcut, relu) = match then {
-            Then::Relu => (None, true),
-            Then::AddRelu(shortcut) => (Some(shortcut), true),
-            Then::Nothing => (None, false),
+    /// Channels differ.
+    pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        let channel = |values: &[f64]| -> Result<Tensor> {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            Ok(Tensor::f_from_slice(&values)?.f_view([1, -1, 1, 1])?.f_to_device(x.device())?)
         };
-        let kernel = |stride| Kernel { weight, bias, prepared, stride, padding: self.padding() };
-        if self.kernel == 1 && self.stride > 1 {
-            let rows = x.f_slice(2, None, None, self.stride)?;
-            let picked = rows.f_slice(3, None, None, self.stride)?;
-            return convolution(&picked, &kernel(1), shortcut, relu);
+        match (self.mean.as_slice(), self.std.as_slice()) {
+            (&[mean], &[std]) => Ok(x.f_sub_scalar(mean)?.f_div_scalar(std)?),
+            (mean, std) => Ok(x.f_sub(&channel(mean)?)?.f_div(&channel(std)?)?),
         }
-        convolution(x, &kernel(self.stride), shortcut, relu)
     }
-}
-
-/// What follows a unit.
-#[derive(Clone, Copy)]
-pub enum Then<'a> {
-    /// A rectifier.
-    Relu,
-    /// The sum with a shortcut, then a rectifier.
-    AddRelu(&'a Tensor),
-    /// Nothing.
-    Nothing,
 }
 
 impl Architecture {
-    /// All units in torchvision's order: the stem, then per block first, second, projection.
-    pub fn units(&self) -> Vec<Unit> {
-        let unit = |convolution: &str, norm: &str, (input, output, kernel, stride)| Unit {
-            convolution: convolution.to_owned(),
-            norm: norm.to_owned(),
-            input,
-            output,
-            kernel,
-            stride,
-        };
-        let stem = match self.stem {
-            Stem::Cifar => (self.channels, self.width, 3, 1),
-            Stem::Imagenet => (self.channels, self.width, 7, 2),
-        };
-        let mut units = vec![unit("conv1", "bn1", stem)];
-        self.each_block(|name, input, output, stride| {
-            let at = |part: &str| format!("{name}.{part}");
-            units.push(unit(&at("conv1"), &at("bn1"), (input, output, 3, stride)));
-            units.push(unit(&at("conv2"), &at("bn2"), (output, output, 3, 1)));
-            if projects(input, output, stride) {
-                let shape = (input, output, 1, stride);
-                units.push(unit(&at("downsample.0"), &at("downsample.1"), shape));
-            }
-        });
-        units
+    /// Channels, height and width of the images.
+    pub fn input_shape(&self) -> [i64; 3] {
+        [self.graph.channels(0), self.size, self.size]
     }
 
-    fn each_block(&self, mut visit: impl FnMut(&str, i64, i64, i64)) {
-        let mut input = self.width;
-        let mut output = self.width;
-        for (stage, blocks) in self.blocks.iter().enumerate() {
-            for block in 0..*blocks {
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                visit(&format!("layer{}.{block}", stage + 1), input, output, stride);
-                input = output;
-            }
-            output *= 2;
-        }
-    }
-
-    /// Length of the features after global average pooling.
+    /// The length of the features.
     pub fn features(&self) -> i64 {
-        self.blocks.iter().skip(1).fold(self.width, |width, _| width * 2)
+        self.graph.features()
+    }
+
+    /// The linear layer for `classes`.
+    pub fn head(&self, classes: i64) -> LayerKind {
+        LayerKind::Linear { input: self.features(), output: classes }
     }
 
     /// The number of parameters with a linear layer for `classes`, as far as it fits.
     pub fn parameters(&self, classes: i64) -> i64 {
-        let unit = |unit: Unit| {
-            let kernel = unit.kernel * unit.kernel;
-            unit.input.saturating_mul(unit.output).saturating_mul(kernel) + 2 * unit.output
-        };
-        let head = (self.features() + 1).saturating_mul(classes);
-        self.units().into_iter().map(unit).fold(head, i64::saturating_add)
+        let layers = self.graph.layers().iter().map(|layer| layer.kind);
+        layers
+            .chain([self.head(classes)])
+            .fold(0, |sum, kind| sum.saturating_add(kind.parameters()))
     }
 
-    /// Channels, height and width of the images.
-    pub fn input_shape(&self) -> [i64; 3] {
-        [self.channels, self.size, self.size]
+    /// Names and shapes of the whole state with a linear layer for `classes`, as torchvision's
+    /// `state_dict` has them (without `num_batches_tracked`).
+    pub fn state(&self, classes: i64) -> Vec<(String, Vec<i64>)> {
+        let head = (self.head, self.head(classes));
+        let layers = self.graph.layers().iter().map(|layer| (layer.name.as_str(), layer.kind));
+        let mut state = Vec::new();
+        for (name, kind) in layers.chain([head]) {
+            let (weight, bias) = kind.shapes();
+            let mut give = |part: &str, shape| state.push((format!("{name}.{part}"), shape));
+            give("weight", weight);
+            if let Some(length) = bias {
+                give("bias", vec![length]);
+            }
+            if let LayerKind::Norm(channels) = kind {
+                give("running_mean", vec![channels]);
+                give("running_var", vec![channels]);
+            }
+        }
+        state
+    }
+
+    /// Refuses images that are too small for the network.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`].
+    pub fn check_size(&self) -> Result<()> {
+        match shape::shapes(&self.graph, self.size) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let Self { name, size, .. } = self;
+                let mut least = size + 1;
+                while least < 4096 && shape::shapes(&self.graph, least).is_err() {
+                    least += 1;
+                }
+                Err(Error::usage(format!("{name}: size must be >= {least}, found {size}"))
+                    .at_key("size")
+                    .hint("nothing would be left of smaller images"))
+            }
+        }
     }
 
     /// Refuses anything but a batch of images in f32 of this network's shape.
@@ -168,7 +129,7 @@ impl Architecture {
     pub fn check_input(&self, x: &Tensor) -> Result<()> {
         let (shape, [channels, height, width]) = (x.size(), self.input_shape());
         if shape.len() == 4 && shape[1..] == [channels, height, width] {
-            return if x.f_kind()? == tch::Kind::Float {
+            return if x.f_kind()? == Kind::Float {
                 Ok(())
             } else {
                 Err(Error::usage(format!(
@@ -187,69 +148,35 @@ impl Architecture {
             .hint("build the model with the channels and size of the images, or resize the images"))
     }
 
-    /// Runs the network up to its features of shape (N, [`Self::features`]); `unit(i, x, then)`
-    /// computes the i-th of [`Self::units`]. `x` holds pixels in [0,1].
+    /// The normalised `x`, channels last.
     ///
     /// # Errors
-    /// The shape of `x` is wrong, or `unit` fails.
-    pub fn run<F>(&self, x: &Tensor, unit: F) -> Result<Tensor>
-    where
-        F: Fn(usize, &Tensor, Then<'_>) -> Result<Tensor>,
-    {
+    /// As for [`Self::check_input`].
+    pub fn normalised(&self, x: &Tensor) -> Result<Tensor> {
         self.check_input(x)?;
-        let x = crate::torch::channels_last(x)?;
-        let x = x.f_sub_scalar(self.mean)?.f_div_scalar(self.std)?;
-        let mut x = unit(0, &x, Then::Relu)?;
-        if self.stem == Stem::Imagenet {
-            x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
-        }
-        let mut blocks = Vec::new();
-        self.each_block(|_, input, output, stride| blocks.push(projects(input, output, stride)));
-        let mut next = 1;
-        for projects in blocks {
-            let inner = unit(next, &x, Then::Relu)?;
-            let shortcut = if projects { unit(next + 2, &x, Then::Nothing)? } else { x };
-            x = unit(next + 1, &inner, Then::AddRelu(&shortcut))?;
-            next += if projects { 3 } else { 2 };
-        }
-        Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+        self.normaliser.apply(&crate::torch::channels_last(x)?)
     }
-}
-
-fn projects(input: i64, output: i64, stride: i64) -> bool {
-    input != output || stride != 1
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::spec;
     use super::*;
-
-    fn resnet18(stem: Stem) -> Architecture {
-        Architecture {
-            name: "resnet18",
-            channels: 3,
-            size: 32,
-            mean: 0.5,
-            std: 0.25,
-            stem,
-            width: 64,
-            blocks: vec![2, 2, 2, 2],
-        }
-    }
-
-    #[test]
-    fn resnet18_has_torchvisions_parameter_count() {
-        let architecture = resnet18(Stem::Imagenet);
-        let units = architecture.units();
-        assert_eq!(architecture.parameters(1000), 11_689_512);
-        assert_eq!(units.len(), 20);
-        assert_eq!(units[7].convolution, "layer2.0.downsample.0");
-    }
+    use tch::Device;
 
     #[test]
     fn a_wrong_image_shape_is_named() {
-        let x = Tensor::zeros([2, 1, 28, 28], (tch::Kind::Float, tch::Device::Cpu));
-        let message = resnet18(Stem::Cifar).check_input(&x).unwrap_err().to_string();
+        let x = Tensor::zeros([2, 1, 28, 28], (Kind::Float, Device::Cpu));
+        let resnet18 = spec("resnet18", &[("size", 32.into())]).architecture;
+        let message = resnet18.check_input(&x).unwrap_err().to_string();
         assert_eq!(message, "resnet18: expected images of 3x32x32, found 1x28x28");
+    }
+
+    #[test]
+    fn a_normaliser_works_channel_by_channel() {
+        let x = Tensor::full([1, 3, 1, 1], 0.5, (Kind::Float, Device::Cpu));
+        let found = Normaliser { mean: vec![0.5, 0.25, 0.0], std: vec![1.0, 0.5, 2.0] }.apply(&x);
+        let expected = Tensor::from_slice(&[0f32, 0.5, 0.25]).view([1, 3, 1, 1]);
+        assert_eq!(found.unwrap(), expected);
     }
 }

@@ -1,44 +1,67 @@
 //! The copy of a network that is attacked and evaluated: BatchNorm folded into the convolutions.
 
-use super::architecture::{Architecture, Unit};
-use super::network::{NORM_EPS, Network};
+use super::architecture::Architecture;
+use super::forward::{NORM_EPS, activate, convolve};
+use super::graph::LayerKind;
+use super::graph::build::Activation;
+use super::graph::plan::{self, Fused, Layers, Step, Work};
+use super::network::{LayerState, Network};
+use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::torch::Prepared;
 use std::rc::Rc;
-use tch::{Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 
 /// A network in evaluation mode whose convolutions contain their BatchNorm; equal to
 /// [`Network::eval_logits`] up to rounding. Differentiable in the images only.
 pub struct Folded {
     architecture: Rc<Architecture>,
-    shapes: Vec<Unit>,
-    convolutions: Vec<Convolution>,
+    steps: Rc<[Step]>,
+    precision: Precision,
+    /// By the index of the layer; those of folded norms are empty.
+    layers: Vec<Option<Ready>>,
     head: (Tensor, Tensor),
 }
 
-/// A convolution with its BatchNorm inside.
-struct Convolution {
-    weight: Tensor,
-    bias: Tensor,
+/// A layer ready for use.
+struct Ready {
+    state: LayerState,
     prepared: Option<Prepared>,
 }
 
 impl Folded {
-    pub(super) fn new(network: &Network) -> Result<Self> {
+    pub(super) fn new(network: &Network, precision: Precision) -> Result<Self> {
         let _guard = no_grad_guard();
-        let mut convolutions = Vec::with_capacity(network.units.len());
-        for unit in &network.units {
-            convolutions.push(Convolution {
-                weight: unit.weight.f_empty_like()?,
-                bias: unit.beta.f_empty_like()?,
-                prepared: None,
-            });
+        let graph = &network.architecture().graph;
+        let mut layers: Vec<Option<Ready>> = Vec::new();
+        layers.resize_with(graph.layers().len(), || None);
+        for fused in fused(network.steps()) {
+            // The first convolution reads f32 pixels.
+            let kind = if fused.input == 0 { Kind::Float } else { precision.kind() };
+            let from = &network.layers[fused.layer];
+            let of = |tensor: &Tensor, kind| tensor.f_empty_like()?.f_to_kind(kind);
+            let bias = match (fused.norm, &from.bias) {
+                (Some(norm), _) => Some(of(&network.layers[norm].weight, kind)?),
+                (None, Some(bias)) => Some(of(bias, kind)?),
+                (None, None) => None,
+            };
+            let state = match &from.running {
+                None => LayerState { weight: of(&from.weight, kind)?, bias, running: None },
+                Some((mean, variance)) => LayerState {
+                    weight: of(&from.weight, Kind::Float)?,
+                    bias: Some(of(from.bias()?, Kind::Float)?),
+                    running: Some((of(mean, Kind::Float)?, of(variance, Kind::Float)?)),
+                },
+            };
+            layers[fused.layer] = Some(Ready { state, prepared: None });
         }
-        let head = (network.head.0.f_empty_like()?, network.head.1.f_empty_like()?);
+        let head = network.head()?;
+        let head = (head.weight.f_empty_like()?, head.bias()?.f_empty_like()?);
         let mut folded = Self {
             architecture: network.architecture().clone(),
-            shapes: network.shapes().to_vec(),
-            convolutions,
+            steps: network.steps().clone(),
+            precision,
+            layers,
             head,
         };
         folded.refresh(network)?;
@@ -47,10 +70,15 @@ impl Folded {
 
     /// Whether [`Folded::refresh`] can take this network over.
     pub fn is_of(&self, network: &Network) -> bool {
-        let device = self.head.0.device() == network.device();
-        device
-            && *self.architecture == **network.architecture()
+        let (ours, other) = (&self.architecture, network.architecture());
+        self.head.0.device() == network.device()
+            && (Rc::ptr_eq(ours, other) || ours == other)
             && self.classes() == network.classes()
+    }
+
+    /// The numbers it computes with.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Takes over the network's present state, reusing the memory of the last one.
@@ -62,34 +90,42 @@ impl Folded {
             return Err(Error::internal("folded: refreshed from another kind of network"));
         }
         let _guard = no_grad_guard();
-        for ((to, unit), shape) in
-            self.convolutions.iter_mut().zip(&network.units).zip(&self.shapes)
-        {
-            let scale = unit.gamma.f_mul(&unit.variance.f_add_scalar(NORM_EPS)?.f_rsqrt()?)?;
-            let _ = unit.weight.f_mul_out(&to.weight, &scale.f_view([-1, 1, 1, 1])?)?;
-            to.bias.f_copy_(&unit.beta.f_sub(&unit.mean.f_mul(&scale)?)?)?;
-            // Freed before the next one is made, which then takes its memory.
-            to.prepared = None;
-            to.prepared = Some(Prepared::new(&to.weight, shape.stride, shape.padding())?);
+        for fused in fused(&self.steps) {
+            let Some(ready) = &mut self.layers[fused.layer] else { continue };
+            let (to, from) = (&ready.state, &network.layers[fused.layer]);
+            match fused.norm {
+                Some(norm) => fold(to, from, &network.layers[norm])?,
+                None => {
+                    for (to, from) in to.tensors().zip(from.tensors()) {
+                        to.shallow_clone().f_copy_(from)?;
+                    }
+                }
+            }
+            if let LayerKind::Convolution(c) = self.architecture.graph.layers()[fused.layer].kind
+                && c.groups == 1
+            {
+                // Freed before the next one is made, which then takes its memory.
+                ready.prepared = None;
+                ready.prepared = Some(Prepared::new(&ready.state.weight, c.stride, c.kernel / 2)?);
+            }
         }
-        self.head.0.f_copy_(&network.head.0)?;
-        self.head.1.f_copy_(&network.head.1)?;
+        let head = network.head()?;
+        self.head.0.f_copy_(&head.weight)?;
+        self.head.1.f_copy_(head.bias()?)?;
         Ok(())
     }
 
-    /// The features after global average pooling, shape (N, features), of pixels `x` in [0,1].
+    /// The features, f32 of shape (N, features), of pixels `x` in [0,1]: the input of the last
+    /// linear layer.
     ///
     /// # Errors
     /// The images have the wrong shape.
     pub fn features(&self, x: &Tensor) -> Result<Tensor> {
-        self.architecture.run(x, |index, x, then| {
-            let unit = &self.convolutions[index];
-            let weights = (&unit.weight, Some(&unit.bias));
-            self.shapes[index].convolve(x, weights, unit.prepared.as_ref(), then)
-        })
+        let pixels = self.architecture.normalised(x)?;
+        Ok(plan::run(&self.steps, pixels, self)?.f_to_kind(Kind::Float)?)
     }
 
-    /// The logits, shape (N, classes), of pixels `x` in [0,1].
+    /// The logits, f32 of shape (N, classes), of pixels `x` in [0,1].
     ///
     /// # Errors
     /// The images have the wrong shape.
@@ -105,6 +141,61 @@ impl Folded {
     /// Channels, height and width of the images.
     pub fn input_shape(&self) -> [i64; 3] {
         self.architecture.input_shape()
+    }
+}
+
+/// The layers of a plan with what is fused to them.
+fn fused(steps: &[Step]) -> impl Iterator<Item = &Fused> {
+    steps.iter().filter_map(|step| match &step.work {
+        Work::Layer(fused) => Some(fused),
+        Work::Apply(..) => None,
+    })
+}
+
+/// Writes the convolution `from` followed by `norm` in evaluation mode as one convolution.
+fn fold(to: &LayerState, from: &LayerState, norm: &LayerState) -> Result<()> {
+    let Some((mean, variance)) = &norm.running else {
+        return Err(Error::internal("folded: a norm without statistics"));
+    };
+    let scale = norm.weight.f_mul(&variance.f_add_scalar(NORM_EPS)?.f_rsqrt()?)?;
+    let scales = scale.f_view([-1, 1, 1, 1])?;
+    if to.weight.f_kind()? == Kind::Float {
+        let _ = from.weight.f_mul_out(&to.weight, &scales)?;
+    } else {
+        to.weight.shallow_clone().f_copy_(&from.weight.f_mul(&scales)?)?;
+    }
+    let mean = match &from.bias {
+        Some(bias) => mean.f_sub(bias)?,
+        None => mean.shallow_clone(),
+    };
+    to.bias()?.shallow_clone().f_copy_(&norm.bias()?.f_sub(&mean.f_mul(&scale)?)?)?;
+    Ok(())
+}
+
+impl Layers for Folded {
+    fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+        let Some(Ready { state, prepared }) = &self.layers[fused.layer] else {
+            return Err(Error::internal("folded: a norm that was folded away"));
+        };
+        let first = fused.input == 0;
+        let (x, activation) = match self.architecture.graph.layers()[fused.layer].kind {
+            LayerKind::Convolution(c) => {
+                let relu = fused.activation == Activation::Relu;
+                let weights = (&state.weight, state.bias.as_ref());
+                let y = convolve(x, &c, weights, prepared.as_ref(), (shortcut, relu))?;
+                (y, if relu { Activation::None } else { fused.activation })
+            }
+            LayerKind::Norm(_) => (state.normalise(x, false, 0.0)?, fused.activation),
+            LayerKind::Linear { .. } => {
+                (x.f_linear(&state.weight, state.bias.as_ref())?, fused.activation)
+            }
+        };
+        let x = activate(x, activation)?;
+        Ok(if first { x.f_to_kind(self.precision.kind())? } else { x })
+    }
+
+    fn dropout(&self, _: usize, _: f64, x: &Tensor) -> Result<Tensor> {
+        Ok(x.shallow_clone())
     }
 }
 
@@ -153,7 +244,8 @@ mod tests {
         let folded = network.folded().unwrap();
         let features = folded.features(&x).unwrap();
         assert_eq!(features.size(), [6, 64]);
-        let logits = features.linear(&network.head.0, Some(&network.head.1));
+        let logits =
+            features.linear(&network.head().unwrap().weight, network.head().unwrap().bias.as_ref());
         assert!((folded.logits(&x).unwrap() - logits).abs().max().double_value(&[]) < 1e-6);
     }
 }

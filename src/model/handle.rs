@@ -1,6 +1,6 @@
 //! The model a script holds: a lineage, and weights that are made or read when first needed.
 
-use super::{ModelSpec, Network};
+use super::{ModelSpec, Network, Precision};
 use crate::context::Context;
 use crate::error::{Error, Result, nearest};
 use crate::lineage::{Lineage, sha256_hex};
@@ -52,8 +52,14 @@ struct Inner {
 impl Model {
     /// A model that is not yet initialised: its weights are drawn when first needed.
     pub fn new(spec: ModelSpec) -> Self {
-        let lineage = spec.lineage.clone();
         let origin = Rc::new(Initialised(spec.clone()));
+        Self::of(spec, origin)
+    }
+
+    /// A model whose weights come from `origin` when they are first needed; its lineage is that of
+    /// `spec`.
+    pub fn of(spec: ModelSpec, origin: Rc<dyn Origin>) -> Self {
+        let lineage = spec.lineage.clone();
         Self(Rc::new(RefCell::new(Inner { spec, lineage, origin, network: None })))
     }
 
@@ -105,7 +111,8 @@ impl Model {
         let mut inner = self.0.borrow_mut();
         inner.lineage = lineage;
         inner.origin = origin;
-        inner.network = network.map(Rc::new);
+        // What it was trained with is no property of the model.
+        inner.network = network.map(|network| Rc::new(network.at(Precision::F32)));
     }
 
     /// Replaces one parameter or buffer; the lineage becomes the hash of all weights.

@@ -1,52 +1,48 @@
 //! A network that can be trained: parameters that alias one flat tensor, and BatchNorm buffers.
 
-use super::architecture::{Architecture, Then, Unit};
+use super::architecture::Architecture;
 use super::folded::Folded;
+use super::forward::{Draws, Pass};
+use super::graph::LayerKind;
+use super::graph::plan::{self, Step};
+use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-/// BatchNorm's epsilon and momentum, PyTorch's defaults.
-pub(super) const NORM_EPS: f64 = 1e-5;
-const NORM_MOMENTUM: f64 = 0.1;
-
-/// The tensors of one unit.
-pub(super) struct UnitState {
+/// The tensors of one layer.
+pub(super) struct LayerState {
     pub weight: Tensor,
-    pub gamma: Tensor,
-    pub beta: Tensor,
-    pub mean: Tensor,
-    pub variance: Tensor,
+    pub bias: Option<Tensor>,
+    /// Running mean and variance of a batch normalisation.
+    pub running: Option<(Tensor, Tensor)>,
 }
 
 /// A network: an architecture, its parameters and its BatchNorm buffers, on one device.
 pub struct Network {
     architecture: Rc<Architecture>,
+    steps: Rc<[Step]>,
     classes: i64,
     device: Device,
-    shapes: Vec<Unit>,
+    precision: Precision,
     flat: Tensor,
-    pub(super) units: Vec<UnitState>,
-    pub(super) head: (Tensor, Tensor),
+    /// Those of the graph in its order, then the linear layer on the features.
+    pub(super) layers: Vec<LayerState>,
 }
 
 impl Network {
     /// The architecture with all parameters and means 0 and all variances 1.
-    pub(super) fn zeros(
-        architecture: &Rc<Architecture>,
-        classes: i64,
-        device: Device,
-    ) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `classes` is below 1; memory is short.
+    pub fn zeros(architecture: &Rc<Architecture>, classes: i64, device: Device) -> Result<Self> {
         if classes < 1 {
             let name = architecture.name;
             return Err(Error::usage(format!("{name}: classes must be >= 1, found {classes}")));
         }
         let _guard = no_grad_guard();
-        let shapes = architecture.units();
-        let features = architecture.features();
-        let convolutions: i64 = shapes.iter().map(|s| weights(s) + 2 * s.output).sum();
-        let total = convolutions + classes * (features + 1);
+        let total = architecture.parameters(classes);
         let flat = Tensor::f_zeros([total], (Kind::Float, device))?;
         let mut start = 0;
         let mut take = |sizes: &[i64]| -> Result<Tensor> {
@@ -57,30 +53,50 @@ impl Network {
         };
         let leaf =
             |part: Tensor| -> Result<Tensor> { Ok(part.f_detach()?.f_set_requires_grad(true)?) };
-        let mut units = Vec::with_capacity(shapes.len());
-        for s in &shapes {
-            // Stored output, row, column, input: the order in which channels-last kernels read.
-            let weight = take(&[s.output, s.kernel, s.kernel, s.input])?;
-            units.push(UnitState {
-                weight: leaf(weight.f_permute([0, 3, 1, 2])?)?,
-                gamma: leaf(take(&[s.output])?)?,
-                beta: leaf(take(&[s.output])?)?,
-                mean: Tensor::f_zeros([s.output], (Kind::Float, device))?,
-                variance: Tensor::f_ones([s.output], (Kind::Float, device))?,
-            });
+        let mut layers = Vec::new();
+        for kind in kinds(architecture, classes) {
+            let (shape, bias) = kind.shapes();
+            let weight = match shape.as_slice() {
+                // Stored output, row, column, input: the order in which channels-last kernels read.
+                &[output, input, height, width] => {
+                    take(&[output, height, width, input])?.f_permute([0, 3, 1, 2])?
+                }
+                shape => take(shape)?,
+            };
+            let running = match kind {
+                LayerKind::Norm(channels) => Some((
+                    Tensor::f_zeros([channels], (Kind::Float, device))?,
+                    Tensor::f_ones([channels], (Kind::Float, device))?,
+                )),
+                _ => None,
+            };
+            let bias = bias.map(|length| leaf(take(&[length])?)).transpose()?;
+            layers.push(LayerState { weight: leaf(weight)?, bias, running });
         }
-        let head = (leaf(take(&[classes, features])?)?, leaf(take(&[classes])?)?);
-        Ok(Self { architecture: architecture.clone(), classes, device, shapes, flat, units, head })
+        Ok(Self {
+            steps: plan::steps(&architecture.graph).into(),
+            architecture: architecture.clone(),
+            classes,
+            device,
+            precision: Precision::F32,
+            flat,
+            layers,
+        })
     }
 
-    /// The logits in training mode, shape (N, classes), of pixels `x` in [0,1]: BatchNorm uses
-    /// the statistics of the batch and updates the running ones. Differentiable in `x` and in
-    /// the parameters.
+    /// The same network, computing with these numbers.
+    #[must_use]
+    pub fn at(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The logits in training mode, f32 of shape (N, classes), of pixels `x` in [0,1]: BatchNorm
+    /// uses the statistics of the batch and updates the running ones, dropout draws. Differentiable in `x` and in the parameters.
     ///
     /// # Errors
     /// The images have the wrong shape; a batch of one 1x1 feature map has no variance.
-    pub fn train_logits(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(x, true)
+    pub fn train_logits(&self, x: &Tensor, draws: Draws<'_>) -> Result<Tensor> {
+        self.logits(x, Some(draws))
     }
 
     /// The logits in evaluation mode, without folding: the reference for [`Folded::logits`].
@@ -88,30 +104,24 @@ impl Network {
     /// # Errors
     /// The images have the wrong shape.
     pub fn eval_logits(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(x, false)
+        self.logits(x, None)
     }
 
-    fn run(&self, x: &Tensor, training: bool) -> Result<Tensor> {
-        let features = self.architecture.run(x, |index, x, then| {
-            let (shape, unit) = (&self.shapes[index], &self.units[index]);
-            let x = shape.convolve(x, (&unit.weight, None), None, Then::Nothing)?;
-            let mut x = x.f_batch_norm(
-                Some(&unit.gamma),
-                Some(&unit.beta),
-                Some(&unit.mean),
-                Some(&unit.variance),
-                training,
-                NORM_MOMENTUM,
-                NORM_EPS,
-                true,
-            )?;
-            Ok(match then {
-                Then::Relu => x.f_relu_()?,
-                Then::AddRelu(shortcut) => x.f_add_(shortcut)?.f_relu_()?,
-                Then::Nothing => x,
-            })
-        })?;
-        Ok(features.f_linear(&self.head.0, Some(&self.head.1))?)
+    fn logits(&self, x: &Tensor, training: Option<Draws<'_>>) -> Result<Tensor> {
+        let head = self.head()?;
+        let features = self.features(x, training)?;
+        Ok(features.f_linear(&head.weight, head.bias.as_ref())?)
+    }
+
+    /// The input of the last linear layer, f32 of shape (N, features): in training mode with a
+    /// draws, else in evaluation mode.
+    ///
+    /// # Errors
+    /// As for [`Self::train_logits`].
+    pub fn features(&self, x: &Tensor, training: Option<Draws<'_>>) -> Result<Tensor> {
+        let pixels = self.architecture.normalised(x)?;
+        let features = plan::run(&self.steps, pixels, &Pass { network: self, training })?;
+        Ok(features.f_to_kind(Kind::Float)?)
     }
 
     /// The gradient of a scalar loss over all parameters, as one flat f32 tensor in the order of
@@ -120,7 +130,11 @@ impl Network {
     /// # Errors
     /// `loss` has no graph.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
-        let parameters = self.parameters();
+        let parameters: Vec<&Tensor> = self
+            .layers
+            .iter()
+            .flat_map(|layer| [&layer.weight].into_iter().chain(&layer.bias))
+            .collect();
         let gradients = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
         let _guard = no_grad_guard();
         let parts = gradients
@@ -141,35 +155,39 @@ impl Network {
         Ok(Tensor::f_cat(&parts, 0)?)
     }
 
-    /// All parameters in the order of [`Self::flat`].
-    fn parameters(&self) -> Vec<&Tensor> {
-        let units = self.units.iter().flat_map(|unit| [&unit.weight, &unit.gamma, &unit.beta]);
-        units.chain([&self.head.0, &self.head.1]).collect()
-    }
-
     /// One flat f32 tensor that all parameters alias: an update in place reaches them all. The
     /// order is this program's own (weights channels-last); use [`Self::state`] to look inside.
     pub fn flat(&self) -> &Tensor {
         &self.flat
     }
 
-    /// A copy for evaluation and attacks, with BatchNorm folded into the convolutions.
+    /// A copy for evaluation and attacks, with BatchNorm folded into the convolutions, that
+    /// computes with the network's own numbers.
     ///
     /// # Errors
     /// Memory is short.
     pub fn folded(&self) -> Result<Folded> {
-        Folded::new(self)
+        self.folded_at(self.precision)
     }
 
-    /// A copy with a new linear layer for `classes` classes, drawn as in [`Self::new`].
+    /// The same, computing with numbers of `precision`.
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn folded_at(&self, precision: Precision) -> Result<Folded> {
+        Folded::new(self, precision)
+    }
+
+    /// A copy with a new linear layer for `classes` classes, drawn as PyTorch draws one: what the
+    /// reference code replaces in each of these architectures.
     ///
     /// # Errors
     /// `classes` is below 1; memory is short.
     pub fn replace_head(&self, classes: i64, stream: Stream) -> Result<Self> {
-        let copy = Self::zeros(&self.architecture, classes, self.device)?;
+        let copy = Self::zeros(&self.architecture, classes, self.device)?.at(self.precision);
         let _guard = no_grad_guard();
-        for (to, from) in copy.units.iter().zip(&self.units) {
-            for (to, from) in to.tensors().into_iter().zip(from.tensors()) {
+        for (to, from) in copy.layers.iter().zip(&self.layers[..self.layers.len() - 1]) {
+            for (to, from) in to.tensors().zip(from.tensors()) {
                 to.shallow_clone().f_copy_(from)?;
             }
         }
@@ -182,14 +200,15 @@ impl Network {
     /// # Errors
     /// Memory is short.
     pub fn copy(&self) -> Result<Self> {
-        let copy = Self::zeros(&self.architecture, self.classes, self.device)?;
+        let copy = Self::zeros(&self.architecture, self.classes, self.device)?.at(self.precision);
         copy.load_state(&self.state()?)?;
         Ok(copy)
     }
 
     /// The bytes of its parameters and buffers.
     pub fn bytes(&self) -> usize {
-        let buffers = self.units.iter().flat_map(|unit| [&unit.mean, &unit.variance]);
+        let running = self.layers.iter().filter_map(|layer| layer.running.as_ref());
+        let buffers = running.flat_map(|(mean, variance)| [mean, variance]);
         crate::tensor::bytes(&self.flat) + buffers.map(crate::tensor::bytes).sum::<usize>()
     }
 
@@ -213,42 +232,59 @@ impl Network {
         self.device
     }
 
-    /// The units' shapes.
-    pub(super) fn shapes(&self) -> &[Unit] {
-        &self.shapes
+    /// The numbers it computes with.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn steps(&self) -> &Rc<[Step]> {
+        &self.steps
+    }
+
+    /// What each of the layers computes.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = LayerKind> {
+        kinds(&self.architecture, self.classes)
+    }
+
+    /// The linear layer on the features.
+    pub(super) fn head(&self) -> Result<&LayerState> {
+        self.layers.last().ok_or_else(|| Error::internal("model: a network without a head"))
     }
 }
 
-impl UnitState {
+fn kinds(architecture: &Architecture, classes: i64) -> impl Iterator<Item = LayerKind> {
+    let head = architecture.head(classes);
+    architecture.graph.layers().iter().map(|layer| layer.kind).chain([head])
+}
+
+impl LayerState {
     /// All tensors, in torchvision's order.
-    pub(super) fn tensors(&self) -> [&Tensor; 5] {
-        [&self.weight, &self.gamma, &self.beta, &self.mean, &self.variance]
+    pub(super) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let running = self.running.iter().flat_map(|(mean, variance)| [mean, variance]);
+        [&self.weight].into_iter().chain(&self.bias).chain(running)
     }
-}
 
-fn weights(shape: &Unit) -> i64 {
-    shape.output * shape.input * shape.kernel * shape.kernel
+    /// The bias of a layer that must have one.
+    pub(super) fn bias(&self) -> Result<&Tensor> {
+        self.bias.as_ref().ok_or_else(|| Error::internal("model: a layer without its bias"))
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::Stem;
+    use crate::model::tests::spec;
     use crate::torch::optimizer::{Sgd, sgd_step};
     use tch::Reduction;
 
+    fn draws() -> Draws<'static> {
+        Draws { stream: Stream::new(0, "train"), ids: &[0, 1, 2, 3, 4, 5] }
+    }
+
     pub fn small(seed: i64) -> Network {
-        let architecture = Architecture {
-            name: "resnet8",
-            channels: 3,
-            size: 12,
-            mean: 0.4,
-            std: 0.3,
-            stem: Stem::Cifar,
-            width: 16,
-            blocks: vec![1, 1, 1],
-        };
-        Network::new(&Rc::new(architecture), 4, Stream::new(seed, "init"), Device::Cpu).unwrap()
+        let options = [("channels", 3.into()), ("size", 12.into()), ("mean", 0.4.into())];
+        let architecture = spec("resnet8", &options).architecture;
+        Network::new(&architecture, 4, Stream::new(seed, "init"), Device::Cpu).unwrap()
     }
 
     pub fn images() -> (Tensor, Tensor) {
@@ -262,7 +298,7 @@ pub(super) mod tests {
 
     fn loss(network: &Network) -> Tensor {
         let (x, y) = images();
-        let logits = network.train_logits(&x).unwrap();
+        let logits = network.train_logits(&x, draws()).unwrap();
         logits.cross_entropy_loss::<Tensor>(&y, None, Reduction::Mean, -100, 0.0)
     }
 
@@ -295,7 +331,7 @@ pub(super) mod tests {
     #[test]
     fn parameters_that_the_loss_does_not_reach_have_gradient_zero() {
         let network = small(1);
-        let only_bias = network.head.1.sum(Kind::Float);
+        let only_bias = network.head().unwrap().bias().unwrap().sum(Kind::Float);
         let gradient = network.gradient(&only_bias).unwrap();
         assert_eq!(gradient.size(), network.flat().size());
         assert_eq!(gradient.sum(Kind::Float).double_value(&[]), 4.0);
@@ -304,11 +340,11 @@ pub(super) mod tests {
     #[test]
     fn training_mode_moves_the_running_statistics_and_evaluation_does_not() {
         let network = small(1);
-        let mean = |network: &Network| network.units[0].mean.copy();
+        let mean = |network: &Network| network.layers[1].running.as_ref().unwrap().0.copy();
         let before = mean(&network);
         let _ = network.eval_logits(&images().0).unwrap();
         assert_eq!(before, mean(&network));
-        let _ = network.train_logits(&images().0).unwrap();
+        let _ = network.train_logits(&images().0, draws()).unwrap();
         assert_ne!(before, mean(&network));
     }
 

@@ -66,22 +66,16 @@ impl Network {
         Ok(())
     }
 
+    /// The names of the state, in order.
+    pub fn names(&self) -> Vec<String> {
+        let state = self.architecture().state(self.classes());
+        state.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// Every tensor of the state with its name.
     fn named(&self) -> Vec<(String, &Tensor)> {
-        let mut named = Vec::new();
-        for (shape, unit) in self.shapes().iter().zip(&self.units) {
-            let names = [
-                format!("{}.weight", shape.convolution),
-                format!("{}.weight", shape.norm),
-                format!("{}.bias", shape.norm),
-                format!("{}.running_mean", shape.norm),
-                format!("{}.running_var", shape.norm),
-            ];
-            named.extend(names.into_iter().zip(unit.tensors()));
-        }
-        named.push(("fc.weight".to_owned(), &self.head.0));
-        named.push(("fc.bias".to_owned(), &self.head.1));
-        named
+        let tensors = self.layers.iter().flat_map(super::network::LayerState::tensors);
+        self.names().into_iter().zip(tensors).collect()
     }
 }
 

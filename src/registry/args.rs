@@ -132,6 +132,15 @@ impl Args {
         }
     }
 
+    /// One number or several.
+    pub fn floats(&self, key: &str) -> Result<Vec<f64>> {
+        match self.value(key)? {
+            Value::Float(value) => Ok(vec![*value]),
+            Value::Floats(values) => Ok(values.clone()),
+            _ => self.mismatch(key),
+        }
+    }
+
     /// Whole numbers, or `None` where they were left out.
     pub fn ints(&self, key: &str) -> Result<Option<&[i64]>> {
         match self.value(key)? {
@@ -184,6 +193,14 @@ impl Args {
             },
             _ => self.mismatch(key),
         }
+    }
+
+    /// A handle where it is of type `T`, for parameters that take several kinds.
+    pub fn handle_if<T: Handle + Clone>(&self, key: &str) -> Result<Option<T>> {
+        Ok(match self.value(key)? {
+            Value::Handle(handle) => handle.as_any().downcast_ref::<T>().cloned(),
+            _ => None,
+        })
     }
 
     /// A handle of type `T`.

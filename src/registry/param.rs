@@ -35,8 +35,12 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A list or a range of whole numbers.
     Ints,
+    /// A number or a list of numbers, both ends included; whole numbers widen.
+    Floats { min: f64, max: f64 },
     /// A handle of this kind.
     Handle(&'static str),
+    /// One of these words, or a handle of one of these kinds.
+    Either { words: &'static [&'static str], kinds: &'static [&'static str] },
     /// A list of texts.
     Texts,
     /// A list of handles of this kind.
@@ -62,6 +66,8 @@ pub enum Default {
     Float(f64),
     /// A text or a choice.
     Text(&'static str),
+    /// A list of numbers.
+    Floats(&'static [f64]),
 }
 
 impl Param {
@@ -133,6 +139,7 @@ impl Param {
             Default::Int(value) => value.to_string(),
             Default::Float(value) => format!("{value:?}"),
             Default::Text(value) => format!("\"{value}\""),
+            Default::Floats(values) => format!("{values:?}"),
         }
     }
 
@@ -145,7 +152,12 @@ impl Param {
             Kind::Text => "a text".to_owned(),
             Kind::Choice(words) => format!("one of {}", quoted(words)),
             Kind::Ints => "a list or a range of whole numbers".to_owned(),
+            Kind::Floats { .. } => "a number or a list of numbers".to_owned(),
             Kind::Handle(kind) => one(kind),
+            Kind::Either { words, kinds } => {
+                let words = words.iter().map(|word| format!("\"{word}\""));
+                words.chain(kinds.iter().map(|kind| one(kind))).collect::<Vec<_>>().join(" or ")
+            }
             Kind::Texts => "a list of texts".to_owned(),
             Kind::Handles(kind) => format!("a list of {kind}s"),
             Kind::Any => "a value".to_owned(),
@@ -165,7 +177,10 @@ impl Param {
     /// A value of another type, out of range, or not among the choices.
     pub fn check(&self, operation: &str, value: Value) -> Result<Value> {
         let widened = match (self.kind, value) {
-            (Kind::Float { .. }, Value::Int(value)) => Value::Float(value as f64),
+            (Kind::Float { .. } | Kind::Floats { .. }, Value::Int(value)) => {
+                Value::Float(value as f64)
+            }
+            (Kind::Floats { .. }, list @ (Value::Ints(_) | Value::List(_))) => list.widened(),
             (_, value) => value,
         };
         let fits = match (&self.kind, &widened) {
@@ -174,8 +189,11 @@ impl Param {
             | (Kind::Float { .. }, Value::Float(_))
             | (Kind::Text | Kind::Choice(_), Value::Text(_))
             | (Kind::Ints, Value::Ints(_))
+            | (Kind::Floats { .. }, Value::Float(_) | Value::Floats(_))
             | (Kind::Any | Kind::Callback, _) => true,
             (Kind::Handle(kind), Value::Handle(handle)) => handle.kind() == *kind,
+            (Kind::Either { kinds, .. }, Value::Handle(handle)) => kinds.contains(&handle.kind()),
+            (Kind::Either { words, .. }, Value::Text(found)) => words.contains(&found.as_str()),
             (Kind::Texts, Value::List(items)) => {
                 items.iter().all(|item| matches!(item, Value::Text(_)))
             }
@@ -191,8 +209,13 @@ impl Param {
             (Kind::Int { min, max }, Value::Int(found)) if found < min || found > max => {
                 Err(self.refuse(operation, &bounds(*min, *max, *max == i64::MAX), &widened))
             }
-            (Kind::Float { min, max }, Value::Float(found))
-                if !(found >= min && found <= max && found.is_finite()) =>
+            (Kind::Float { min, max } | Kind::Floats { min, max }, Value::Float(found))
+                if !within(*found, *min, *max) =>
+            {
+                Err(self.refuse(operation, &bounds(*min, *max, max.is_infinite()), &widened))
+            }
+            (Kind::Floats { min, max }, Value::Floats(found))
+                if !found.iter().all(|&found| within(found, *min, *max)) =>
             {
                 Err(self.refuse(operation, &bounds(*min, *max, max.is_infinite()), &widened))
             }
@@ -223,6 +246,10 @@ impl Param {
             .at_key(name)
             .hint(format!("{name}: {}", self.doc))
     }
+}
+
+fn within(found: f64, min: f64, max: f64) -> bool {
+    found >= min && found <= max && found.is_finite()
 }
 
 fn bounds<N: fmt::Display>(min: N, max: N, open: bool) -> String {

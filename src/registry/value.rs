@@ -42,6 +42,8 @@ pub enum Value {
     Text(String),
     /// Whole numbers.
     Ints(Vec<i64>),
+    /// Numbers.
+    Floats(Vec<f64>),
     /// A list.
     List(Vec<Value>),
     /// A handle.
@@ -75,10 +77,26 @@ impl Value {
             Self::Float(value) => format!("{value}"),
             Self::Text(value) => format!("\"{value}\" (a text)"),
             Self::Ints(values) => format!("{values:?}"),
+            Self::Floats(values) => format!("{values:?}"),
             Self::List(values) => format!("a list of {} values", values.len()),
             Self::Handle(handle) => one(handle.kind()),
             Self::Other(name) => one(name),
         }
+    }
+
+    /// A list of numbers as numbers with a fraction; any other value as it is.
+    pub(super) fn widened(self) -> Self {
+        let number = |value: &Self| match value {
+            Self::Int(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            _ => None,
+        };
+        let numbers = match &self {
+            Self::Ints(values) => Some(values.iter().map(|&value| value as f64).collect()),
+            Self::List(values) => values.iter().map(number).collect(),
+            _ => None,
+        };
+        numbers.map_or(self, Self::Floats)
     }
 
     pub(super) fn json(&self) -> Json {
@@ -88,6 +106,7 @@ impl Value {
             Self::Float(value) => Json::from(*value),
             Self::Text(value) => Json::from(value.as_str()),
             Self::Ints(values) => Json::from(values.as_slice()),
+            Self::Floats(values) => Json::from(values.as_slice()),
             Self::List(values) => values.iter().map(Self::json).collect(),
             Self::Handle(handle) => Json::from(handle.lineage().address().as_str()),
             Self::Unit | Self::Other(_) => Json::Null,
@@ -103,6 +122,28 @@ impl From<Default> for Value {
             Default::Int(value) => Self::Int(value),
             Default::Float(value) => Self::Float(value),
             Default::Text(value) => Self::Text(value.to_owned()),
+            Default::Floats(values) => Self::Floats(values.to_vec()),
         }
+    }
+}
+
+#[cfg(test)]
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+#[cfg(test)]
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+#[cfg(test)]
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
     }
 }

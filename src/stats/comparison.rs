@@ -7,9 +7,9 @@ use super::holm::holm;
 use super::pairing::{Correction, Pairing};
 use super::records::Records;
 use super::summary::bracketed;
-use super::table::{Column, Table};
 use super::unit::Unit;
 use crate::error::{Error, Result};
+use crate::table::{Column, Table};
 
 /// The outcome of a comparison.
 #[derive(Debug, Clone, PartialEq)]

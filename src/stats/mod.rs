@@ -14,7 +14,6 @@ mod pairing;
 mod paired_compare;
 mod records;
 mod summary;
-mod table;
 mod unit;
 
 pub use block::{Contrast, contrasts};
@@ -28,7 +27,6 @@ pub use pairing::{Correction, Pairing};
 pub(crate) use records::tests::grid;
 pub use records::{Axis, Cells, Metric, Observation, Records, Row};
 pub use summary::{SUMMARY, summary};
-pub use table::{Column, Table};
 pub use unit::Unit;
 
 /// The axis whose levels are independent repetitions, where nothing else is said.

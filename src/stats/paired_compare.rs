@@ -4,9 +4,9 @@ use super::REPLICATE;
 use super::comparison::compare;
 use super::pairing::Pairing;
 use super::records::Records;
-use super::table::Table;
 use crate::error::Result;
 use crate::registry::{Default, Example, Home, Kind, Param, Spec};
+use crate::table::Table;
 
 /// `stats::paired_compare(cells, options)`.
 pub const PAIRED_COMPARE: Spec = Spec {

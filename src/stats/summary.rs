@@ -2,11 +2,11 @@
 
 use super::estimate::{Estimate, estimates, left_out, replicate_axis};
 use super::records::Records;
-use super::table::{Column, Table};
 use super::unit::Unit;
 use super::{Interval, REPLICATE};
 use crate::error::{Error, Result};
 use crate::registry::{Default, Example, Home, Kind, Param, Spec};
+use crate::table::{Column, Table};
 
 const LEVEL: f64 = 0.95;
 

@@ -18,7 +18,7 @@ using torch::autograd::variable_list;
 // convolutions that are trained have none; the weights for the fast path may be undefined.
 struct Settings {
   at::Tensor bias, transformed, flipped;
-  int64_t stride, padding;
+  int64_t stride, padding, groups;
   bool relu;
 };
 
@@ -26,7 +26,7 @@ struct Settings {
 struct Convolution : torch::autograd::Function<Convolution> {
   static Variable forward(AutogradContext *ctx, const Variable &x, const Variable &weight,
                           const std::optional<Variable> &shortcut, const Settings &settings) {
-    const auto &[bias, transformed, flipped, stride, padding, relu] = settings;
+    const auto &[bias, transformed, flipped, stride, padding, groups, relu] = settings;
     Variable out;
     if (winograd::serves(x, weight, stride, padding)) {
       const auto points = transformed.defined() ? transformed : winograd::transform(weight, false);
@@ -34,7 +34,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
                                relu);
     } else {
       out = at::convolution(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
-                            {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, 1);
+                            {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, groups);
       if (shortcut)
         out.add_(*shortcut);
       if (relu)
@@ -43,6 +43,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     ctx->save_for_backward({x, weight, relu ? out : Variable(), flipped});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
+    ctx->saved_data["groups"] = groups;
     ctx->saved_data["shortcut"] = shortcut.has_value();
     return out;
   }
@@ -52,6 +53,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const auto &x = saved[0], &weight = saved[1], &out = saved[2], &flipped = saved[3];
     const int64_t stride = ctx->saved_data["stride"].toInt();
     const int64_t padding = ctx->saved_data["padding"].toInt();
+    const int64_t groups = ctx->saved_data["groups"].toInt();
     Variable gradient = gradients[0];
     if (out.defined())
       gradient = at::threshold_backward(gradient, out, 0);
@@ -67,7 +69,7 @@ struct Convolution : torch::autograd::Function<Convolution> {
     if ((to_x && !fast) || to_weight) {
       auto [of_x, of_weight, of_bias] = at::convolution_backward(
           gradient, x, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
-          {0, 0}, 1, {to_x && !fast, to_weight, false});
+          {0, 0}, groups, {to_x && !fast, to_weight, false});
       if (of_x.defined())
         result[0] = of_x;
       result[1] = of_weight;
@@ -86,10 +88,11 @@ at::Tensor given(const at::Tensor *tensor) { return tensor ? *tensor : at::Tenso
 extern "C" {
 char *rt_convolution(const at::Tensor *x, const at::Tensor *weight, const at::Tensor *shortcut,
                      const at::Tensor *bias, const at::Tensor *transformed,
-                     const at::Tensor *flipped, int64_t stride, int64_t padding, bool relu,
+                     const at::Tensor *flipped, int64_t stride, int64_t padding, int64_t groups, bool relu,
                      at::Tensor **out) {
   return guarded([&] {
-    const Settings settings{given(bias), given(transformed), given(flipped), stride, padding, relu};
+    const Settings settings{given(bias), given(transformed), given(flipped), stride, padding, groups,
+                            relu};
     const auto added = shortcut ? std::optional(*shortcut) : std::nullopt;
     *out = new at::Tensor(Convolution::apply(*x, *weight, added, settings));
   });

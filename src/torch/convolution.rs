@@ -20,6 +20,7 @@ unsafe extern "C" {
         flipped: *const C_tensor,
         stride: i64,
         padding: i64,
+        groups: i64,
         relu: bool,
         out: *mut *mut C_tensor,
     ) -> *mut c_char;
@@ -45,6 +46,8 @@ pub struct Kernel<'a> {
     pub stride: i64,
     /// Zeros on each side.
     pub padding: i64,
+    /// Into how many independent parts the channels fall; the weight has in / groups channels in.
+    pub groups: i64,
 }
 
 /// Weights transformed for the fast algorithm, for both directions; empty where it does not apply.
@@ -95,6 +98,7 @@ pub fn convolution(
             pointer(prepared.and_then(|p| p.backward.as_ref())),
             kernel.stride,
             kernel.padding,
+            kernel.groups,
             relu,
             out,
         )
@@ -148,8 +152,14 @@ mod tests {
             let (prepared, padding) = (Prepared::new(&weight, stride, size / 2).unwrap(), size / 2);
             for with in [0, 1, 2, 3] {
                 let prepared = (with % 2 == 1).then_some(&prepared);
-                let kernel =
-                    Kernel { weight: &weight, bias: Some(&bias), prepared, stride, padding };
+                let kernel = Kernel {
+                    weight: &weight,
+                    bias: Some(&bias),
+                    prepared,
+                    stride,
+                    padding,
+                    groups: 1,
+                };
                 let shape = reference(&x, &kernel, None, false).size();
                 let shortcut = random(&shape, 4).set_requires_grad(true);
                 let shortcut = (with >= 2).then_some(&shortcut);
@@ -172,7 +182,14 @@ mod tests {
     #[test]
     fn it_rounds_no_worse_than_libtorch() {
         let (x, weight) = (random(&[2, 128, 8, 8], 1), random(&[128, 128, 3, 3], 2));
-        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let kernel = Kernel {
+            weight: &weight,
+            bias: None,
+            prepared: None,
+            stride: 1,
+            padding: 1,
+            groups: 1,
+        };
         let wide = |t: &Tensor| t.to_kind(Kind::Double);
         let exact = wide(&x).conv2d(&wide(&weight), None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1);
         let direct = difference(&wide(&reference(&x, &kernel, None, false)), &exact);
@@ -183,7 +200,14 @@ mod tests {
     #[test]
     fn an_image_does_not_depend_on_its_batch_or_on_threads() {
         let (x, weight) = (random(&[5, 32, 9, 9], 1), random(&[32, 32, 3, 3], 2));
-        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let kernel = Kernel {
+            weight: &weight,
+            bias: None,
+            prepared: None,
+            stride: 1,
+            padding: 1,
+            groups: 1,
+        };
         let whole = convolution(&x, &kernel, None, true).unwrap();
         for image in 0..5 {
             let alone = convolution(&x.narrow(0, image, 1), &kernel, None, true).unwrap();
@@ -195,7 +219,14 @@ mod tests {
     fn the_second_derivative_is_that_of_libtorch() {
         let x = random(&[1, 16, 6, 6], 1).set_requires_grad(true);
         let weight = random(&[16, 16, 3, 3], 2).set_requires_grad(true);
-        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let kernel = Kernel {
+            weight: &weight,
+            bias: None,
+            prepared: None,
+            stride: 1,
+            padding: 1,
+            groups: 1,
+        };
         let twice = |y: Tensor| {
             let loss = y.pow_tensor_scalar(3).sum(Kind::Float);
             let first = Tensor::run_backward(&[loss], &[&x], true, true);
@@ -210,7 +241,14 @@ mod tests {
     fn a_number_that_is_no_number_is_not_rectified_away() {
         let x = Tensor::full([1, 16, 4, 4], f64::NAN, (Kind::Float, tch::Device::Cpu));
         let weight = random(&[16, 16, 3, 3], 2);
-        let kernel = Kernel { weight: &weight, bias: None, prepared: None, stride: 1, padding: 1 };
+        let kernel = Kernel {
+            weight: &weight,
+            bias: None,
+            prepared: None,
+            stride: 1,
+            padding: 1,
+            groups: 1,
+        };
         let y = convolution(&x, &kernel, None, true).unwrap();
         assert_eq!(y.isnan().all().int64_value(&[]), 1);
     }

@@ -3,10 +3,12 @@
 //! The C++ side is `shim.cpp`; each of its functions catches every exception and returns the
 //! message, which becomes an [`Error`] here.
 
+mod bytes;
 mod convolution;
 mod cuda;
 pub mod optimizer;
 
+pub use bytes::from_bytes;
 pub use convolution::{Kernel, Prepared, convolution};
 pub use cuda::load_cuda;
 

@@ -4,7 +4,7 @@ use super::{Build, Objective, Step};
 use crate::attack::{Attacker, Cost};
 use crate::dataset::Batch;
 use crate::error::Result;
-use crate::model::Network;
+use crate::model::{Draws, Network};
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
 use crate::seed::Stream;
 use std::rc::Rc;
@@ -16,8 +16,8 @@ struct Clean {
 }
 
 impl Objective for Clean {
-    fn loss(&self, network: &Network, batch: &Batch, _: Stream) -> Result<Step> {
-        let logits = network.train_logits(&batch.x)?;
+    fn loss(&self, network: &Network, batch: &Batch, stream: Stream) -> Result<Step> {
+        let logits = network.train_logits(&batch.x, Draws { stream, ids: &batch.ids })?;
         Ok(Step { loss: cross_entropy(&logits, &batch.y)?, logits, norm: 0.0 })
     }
 

@@ -5,7 +5,7 @@ use super::{Build, Objective, Step};
 use crate::attack::{Attacker, Cost, Target};
 use crate::dataset::Batch;
 use crate::error::Result;
-use crate::model::{Folded, Network};
+use crate::model::{Draws, Folded, Network};
 use crate::registry::{Args, Entry, Example, Handle, Home, Kind, Param, Spec};
 use crate::seed::Stream;
 use std::cell::RefCell;
@@ -21,16 +21,17 @@ impl Objective for Perturbed {
     fn loss(&self, network: &Network, batch: &Batch, stream: Stream) -> Result<Step> {
         let mut folded = self.folded.borrow_mut();
         let folded = match folded.as_mut() {
-            Some(folded) if folded.is_of(network) => {
+            Some(folded) if folded.is_of(network) && folded.precision() == network.precision() => {
                 folded.refresh(network)?;
                 folded
             }
             _ => folded.insert(network.folded()?),
         };
         let target = Target { model: folded, x: &batch.x, y: &batch.y, ids: &batch.ids, stream };
+        let draws = Draws { stream, ids: &batch.ids };
         let perturbation = self.attacker.attack.perturb(&target)?;
         let norm = perturbation.norms.f_mean(tch::Kind::Float)?.f_double_value(&[])?;
-        let logits = network.train_logits(&perturbation.adversarial)?;
+        let logits = network.train_logits(&perturbation.adversarial, draws)?;
         Ok(Step { loss: cross_entropy(&logits, &batch.y)?, logits, norm })
     }
 

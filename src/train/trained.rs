@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::lineage::{Derived, Lineage};
-use crate::model::{Model, Network, Origin};
+use crate::model::{Model, Network, Origin, Precision};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use serde_json::Value as Json;
 use std::rc::Rc;
@@ -31,7 +31,7 @@ pub const TRAIN: Spec = Spec {
     version: 1,
 };
 
-const PARAMS: [Param; 9] = {
+const PARAMS: [Param; 10] = {
     let recipe = Recipe::params(10, 0.1);
     [
         Param::optional(
@@ -45,6 +45,7 @@ const PARAMS: [Param; 9] = {
         recipe[3],
         recipe[4],
         recipe[5],
+        Precision::PARAM,
         recipe[6],
         Param::optional(
             "on_epoch",
@@ -83,14 +84,15 @@ pub fn train(
     fits(model, &source)?;
     let before = model.snapshot();
     let lineage = args.lineage(
-        &[("precision", Json::from("f32")), ("device", Json::from(context.device_kind()))],
+        &[("device", Json::from(context.device_kind()))],
         &[
             ("model", before.lineage()),
             ("objective", arm.lineage()),
             ("source", source.train.lineage()),
         ],
     );
-    let origin = TrainedOrigin { before, source, arm: arm.clone(), recipe, lineage };
+    let precision = Precision::of(args)?;
+    let origin = TrainedOrigin { before, source, arm: arm.clone(), recipe, precision, lineage };
     let mut callback = on_epoch;
     let outcome = origin.run(context, Keep::Result, &mut |point, updates, network| {
         let Some(callback) = callback.as_mut() else { return Ok(()) };
@@ -152,6 +154,7 @@ struct TrainedOrigin {
     source: Dataset,
     arm: Arm,
     recipe: Recipe,
+    precision: Precision,
     lineage: Rc<Lineage>,
 }
 
@@ -170,7 +173,8 @@ impl TrainedOrigin {
             what: format!("train {} (seed {})", self.arm.label(), self.recipe.seed),
             keep,
         };
-        run(context, &job, &|| self.before.network(context)?.copy(), on_epoch)
+        let start = || Ok(self.before.network(context)?.copy()?.at(self.precision));
+        run(context, &job, &start, on_epoch)
     }
 
     fn at_epoch(&self, updates: u64, network: Option<&Network>) -> Result<Model> {

@@ -1,0 +1,130 @@
+//! One forward pass through the layers of a network, without folding.
+
+use super::graph::build::Activation;
+use super::graph::plan::{Fused, Layers};
+use super::graph::{Convolution, LayerKind};
+use super::network::{LayerState, Network};
+use crate::error::Result;
+use crate::seed::Stream;
+use crate::torch::{Kernel, Prepared, convolution};
+use tch::Tensor;
+
+/// BatchNorm's epsilon, PyTorch's default.
+pub(super) const NORM_EPS: f64 = 1e-5;
+
+/// Where the random draws of a batch in training come from, image by image.
+#[derive(Debug, Clone, Copy)]
+pub struct Draws<'a> {
+    /// The stream of this seed, purpose and epoch.
+    pub stream: Stream,
+    /// The images' numbers in their data set, as many as the batch has: image i draws from
+    /// `stream.at(ids[i])`.
+    pub ids: &'a [u64],
+}
+
+/// One forward pass without folding.
+pub(super) struct Pass<'a> {
+    pub network: &'a Network,
+    /// Where dropout draws from, in training mode.
+    pub training: Option<Draws<'a>>,
+}
+
+impl Layers for Pass<'_> {
+    fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+        let Self { network, training } = self;
+        let (architecture, layers) = (network.architecture(), &network.layers);
+        let state = &layers[fused.layer];
+        let normalise = |norm: usize, x: &Tensor| {
+            layers[norm].normalise(x, training.is_some(), architecture.norm_momentum)
+        };
+        let like = |parameter: &Tensor| parameter.f_to_kind(x.f_kind()?);
+        let x = match architecture.graph.layers()[fused.layer].kind {
+            LayerKind::Convolution(c) => {
+                let mut y = convolve(x, &c, (&like(&state.weight)?, None), None, (None, false))?;
+                if let Some(bias) = &state.bias {
+                    y = y.f_add(&like(bias)?.f_view([1, -1, 1, 1])?)?;
+                }
+                match fused.norm {
+                    Some(norm) => normalise(norm, &y)?,
+                    None => y,
+                }
+            }
+            LayerKind::Norm(_) => normalise(fused.layer, x)?,
+            LayerKind::Linear { .. } => {
+                let bias = state.bias.as_ref().map(like).transpose()?;
+                x.f_linear(&like(&state.weight)?, bias.as_ref())?
+            }
+        };
+        // The first convolution reads f32; from there on values have the network's own type.
+        let mut x = x.f_to_kind(network.precision().kind())?;
+        if let Some(shortcut) = shortcut {
+            x = x.f_add_(shortcut)?;
+        }
+        activate(x, fused.activation)
+    }
+
+    fn dropout(&self, index: usize, p: f64, x: &Tensor) -> Result<Tensor> {
+        let Some(Draws { stream, ids }) = self.training else { return Ok(x.shallow_clone()) };
+        let (p, kept) = (p as f32, 1.0 / (1.0 - p as f32));
+        let each = x.numel() / ids.len().max(1);
+        let mut mask: Vec<f32> = Vec::with_capacity(x.numel());
+        for &id in ids {
+            // An image's attack counts its own draws upwards.
+            let mut generator = stream.at(id).at(u64::MAX - index as u64).generator();
+            mask.extend((0..each).map(|_| if generator.uniform() < p { 0.0 } else { kept }));
+        }
+        let mask = Tensor::f_from_slice(&mask)?.f_view(x.size().as_slice())?;
+        Ok(x.f_mul(&mask.f_to_device(x.device())?.f_to_kind(x.f_kind()?)?)?)
+    }
+}
+
+/// The rectified `x`, in its memory.
+pub(super) fn activate(mut x: Tensor, activation: Activation) -> Result<Tensor> {
+    Ok(match activation {
+        Activation::None => x,
+        Activation::Relu => x.f_relu_()?,
+        Activation::Relu6 => x.f_relu6_()?,
+    })
+}
+
+/// The convolution of `x`, then its sum with a shortcut and the rectifier if they are asked for.
+///
+/// A strided 1x1 convolution picks its pixels first: in libtorch 2.13 the weight gradient of
+/// oneDNN's own striding writes out of bounds where channels are no multiple of 16, the batch
+/// is odd and there are two threads.
+///
+/// # Errors
+/// The channels of `x` do not fit.
+pub(super) fn convolve(
+    x: &Tensor,
+    shape: &Convolution,
+    (weight, bias): (&Tensor, Option<&Tensor>),
+    prepared: Option<&Prepared>,
+    (shortcut, relu): (Option<&Tensor>, bool),
+) -> Result<Tensor> {
+    let Convolution { kernel, stride, groups, .. } = *shape;
+    let at = |stride| Kernel { weight, bias, prepared, stride, padding: kernel / 2, groups };
+    if kernel == 1 && stride > 1 {
+        let rows = x.f_slice(2, None, None, stride)?;
+        let picked = rows.f_slice(3, None, None, stride)?;
+        return convolution(&picked, &at(1), shortcut, relu);
+    }
+    convolution(x, &at(stride), shortcut, relu)
+}
+
+impl LayerState {
+    /// The batch normalisation of `x` by this layer.
+    pub(super) fn normalise(&self, x: &Tensor, training: bool, momentum: f64) -> Result<Tensor> {
+        let running = self.running.as_ref();
+        Ok(x.f_batch_norm(
+            Some(&self.weight),
+            self.bias.as_ref(),
+            running.map(|(mean, _)| mean),
+            running.map(|(_, variance)| variance),
+            training,
+            momentum,
+            NORM_EPS,
+            true,
+        )?)
+    }
+}

@@ -1,0 +1,200 @@
+//! Parity with PyTorch of every architecture, in evaluation and in training mode:
+//! `tests/parity/architectures.py`, which says what the fixture holds and why.
+
+use super::tests::spec;
+use super::{Draws, MODELS, Network, Normaliser};
+use crate::registry::Value;
+use crate::seed::Stream;
+use std::collections::{BTreeMap, BTreeSet};
+use tch::{Device, Kind, Tensor};
+
+const BATCH: i64 = 4;
+const CLASSES: i64 = 10;
+const SIZE: i64 = 64;
+const PIXELS: &str = "pixels4";
+const GRADIENT_STEP: i64 = 13;
+/// Relative to the norm.
+const TOLERANCE: f64 = 1e-4;
+
+/// Numbers in [0,1) that depend on the name only, as the script makes them.
+fn uniform(name: &str, shape: &[i64]) -> Vec<f64> {
+    let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    let count: i64 = shape.iter().product();
+    (1..=count as u64)
+        .map(|place| {
+            let mut z = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((z ^ (z >> 31)) >> 40) as f64 / f64::from(1 << 24)
+        })
+        .collect()
+}
+
+fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
+    Tensor::from_slice(values).to_kind(Kind::Float).view(shape)
+}
+
+/// How a state is filled: the script's `plain` and `separated(scale, on, spread)`.
+#[derive(Clone, Copy)]
+enum Fill {
+    Plain,
+    Separated { scale: f64, on: usize, spread: f64 },
+}
+
+impl Fill {
+    /// The script's `separation`.
+    fn separation(architecture: &str) -> Self {
+        match architecture {
+            "vgg16_bn" => Self::Separated { scale: 1.7, on: 1, spread: 0.5 },
+            "resnet56" => Self::Separated { scale: 0.2, on: 4, spread: 0.375 },
+            _ => Self::Separated { scale: 0.25, on: 4, spread: 0.375 },
+        }
+    }
+
+    /// One entry of a state.
+    fn entry(self, name: &str, shape: &[i64]) -> Tensor {
+        let fan_in: i64 = shape.iter().skip(1).product();
+        let bound = ((if shape.len() == 4 { 6.0 } else { 3.0 }) / fan_in as f64).sqrt();
+        let centred = name.ends_with("bias") || name.ends_with("running_mean");
+        let mut values = uniform(name, shape);
+        for (channel, value) in values.iter_mut().enumerate() {
+            let common = match shape.len() {
+                1 if centred => 0.4 * (*value - 0.5),
+                1 => 0.5 + *value,
+                _ => (2.0 * *value - 1.0) * bound,
+            };
+            *value = match self {
+                Self::Separated { scale, .. } if shape.len() > 1 => scale * common,
+                Self::Separated { spread, .. } if name.ends_with("weight") => {
+                    spread * (common + 0.5)
+                }
+                Self::Separated { on, .. } if name.ends_with("bias") => {
+                    let level = if channel % 5 < on { 3.0 } else { -6.0 };
+                    common + if channel % 25 == 0 { 9.0 } else { level }
+                }
+                _ => common,
+            };
+        }
+        tensor(&values, shape)
+    }
+}
+
+fn filled(architecture: &str, fill: Fill) -> Network {
+    let Normaliser { mean, std } = Normaliser::imagenet();
+    let mut options = vec![
+        ("classes", Value::Int(CLASSES)),
+        ("channels", Value::Int(3)),
+        ("size", Value::Int(SIZE)),
+        ("mean", Value::Floats(mean)),
+        ("std", Value::Floats(std)),
+    ];
+    let entry = MODELS.iter().find(|entry| entry.spec.name == architecture).unwrap();
+    if entry.spec.params.iter().any(|param| param.name == "dropout") {
+        options.push(("dropout", Value::Float(0.0)));
+    }
+    let spec = spec(architecture, &options);
+    let network = Network::zeros(&spec.architecture, spec.classes, Device::Cpu).unwrap();
+    let mut state = network.state().unwrap();
+    for (name, tensor) in &mut state {
+        *tensor = fill.entry(name, &tensor.size());
+    }
+    network.load_state(&state).unwrap();
+    network
+}
+
+fn fixture() -> BTreeMap<String, Tensor> {
+    let bytes = include_bytes!("../../tests/parity/architectures.safetensors");
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let read = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
+        let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
+        (name.to_owned(), Tensor::from_data_size(view.data(), &shape, Kind::Float))
+    };
+    file.iter().map(read).collect()
+}
+
+/// What differs from the fixture, of one architecture.
+struct Comparison<'a> {
+    fixture: &'a BTreeMap<String, Tensor>,
+    architecture: &'static str,
+    failures: Vec<String>,
+}
+
+impl Comparison<'_> {
+    fn compare(&mut self, key: &str, path: &str, found: &Tensor) {
+        let name = format!("{}.{key}", self.architecture);
+        let expected = &self.fixture[&name];
+        assert_eq!(found.size(), expected.size(), "{name}");
+        let distance = (found - expected).norm().double_value(&[]);
+        let distance = distance / expected.norm().double_value(&[]);
+        if distance >= TOLERANCE || distance.is_nan() {
+            self.failures.push(format!("{name}{path}: {distance:.1e}"));
+        }
+    }
+
+    /// Compares the gradient of sum(logits * towards) in the pixels.
+    fn compare_gradient(&mut self, mode: &str, path: &str, logits: &Tensor, x: &Tensor) {
+        let shape = [BATCH, CLASSES];
+        let towards: Vec<f64> =
+            uniform("towards", &shape).iter().map(|value| 2.0 * value - 1.0).collect();
+        let objective = (logits * tensor(&towards, &shape)).sum(Kind::Float);
+        let gradient = Tensor::run_backward(&[objective], &[x], false, false).remove(0);
+        self.compare(&format!("{mode}.gradient_norm"), path, &gradient.norm());
+        let sample = gradient.contiguous().view([-1]).slice(0, None, None, GRADIENT_STEP);
+        self.compare(&format!("{mode}.gradient"), path, &sample);
+    }
+}
+
+fn compared<'a>(
+    fixture: &'a BTreeMap<String, Tensor>,
+    architecture: &'static str,
+) -> Comparison<'a> {
+    let shape = [BATCH, 3, SIZE, SIZE];
+    let pixels = || tensor(&uniform(PIXELS, &shape), &shape).set_requires_grad(true);
+    let mut comparison = Comparison { fixture, architecture, failures: Vec::new() };
+
+    let network = filled(architecture, Fill::Plain);
+    let x = pixels().detach();
+    comparison.compare("eval.logits", "", &network.eval_logits(&x).unwrap());
+    comparison.compare("eval.features", "", &network.features(&x, None).unwrap());
+    let folded = network.folded().unwrap();
+    comparison.compare("eval.logits", " folded", &folded.logits(&x).unwrap());
+    comparison.compare("eval.features", " folded", &folded.features(&x).unwrap());
+    drop((network, folded));
+
+    let network = filled(architecture, Fill::separation(architecture));
+    let x = pixels();
+    comparison.compare_gradient("eval", "", &network.eval_logits(&x).unwrap(), &x);
+    let x = pixels();
+    let logits = network.folded().unwrap().logits(&x).unwrap();
+    comparison.compare_gradient("eval", " folded", &logits, &x);
+    let x = pixels();
+    let draws = Draws { stream: Stream::new(0, "dropout"), ids: &[0, 1, 2, 3] };
+    let logits = network.train_logits(&x, draws).unwrap();
+    comparison.compare("train.logits", "", &logits);
+    comparison.compare_gradient("train", "", &logits, &x);
+    let running = format!("{architecture}.train.running.");
+    let state: BTreeMap<String, Tensor> = network.state().unwrap().into_iter().collect();
+    for key in fixture.keys().filter_map(|key| key.strip_prefix(&running)) {
+        comparison.compare(&format!("train.running.{key}"), "", &state[key]);
+    }
+    // After the statistics were compared, since this moves them again.
+    comparison.compare("train.features", "", &network.features(&x, Some(draws)).unwrap());
+    comparison
+}
+
+#[test]
+fn every_architecture_equals_pytorchs_in_both_modes() {
+    let fixture = fixture();
+    let written: BTreeSet<&str> =
+        fixture.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
+    let known: BTreeSet<&str> = MODELS.iter().map(|entry| entry.spec.name).collect();
+    assert_eq!(known, written);
+    let mut failures = Vec::new();
+    for architecture in known {
+        let comparison = compared(&fixture, architecture);
+        failures.extend(comparison.failures);
+    }
+    assert!(failures.is_empty(), "differ from PyTorch:\n{}", failures.join("\n"));
+}
