@@ -8,7 +8,7 @@ use std::path::PathBuf;
 ///
 /// With a script it runs it, with -e it runs code, with neither it opens a prompt.
 ///
-/// A script reads files under its own folder and --data, writes under --store and --out, and
+/// A script reads files under its own folder, --data and --weights, writes under --store and --out, and
 /// reaches nothing else: no other files, no network, no programs, no environment. One that runs
 /// away in calls, lists, maps or texts ends with an error; --max-ops and --time-limit end loops.
 #[derive(Parser, Debug)]
@@ -48,6 +48,10 @@ pub struct Args {
     /// The folder of real data sets; RTSCRIPT_DATA by default.
     #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
+
+    /// A further folder of files that scripts may read: checkpoints for model::load.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub weights: Option<PathBuf>,
 
     /// cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "cpu", global = true)]
@@ -116,6 +120,12 @@ pub enum Command {
     /// Prints all errors of a script with their places, or SCRIPT: ok. Exit codes: 0 all are ok,
     /// 1 one is not.
     Check(Check),
+    /// Show what is in a checkpoint: PyTorch (zip or legacy, also by dill), pickle, safetensors.
+    ///
+    /// Prints how the file is made, its plain values, its tensors, and what it names of Python;
+    /// nothing that it names is imported or called. Exit codes: 0 done, 65 no checkpoint, or
+    /// damaged.
+    Inspect(Inspect),
     /// Write the manual, and definitions and a grammar for editors, to --out DIR, else ./manual.
     Doc,
 }
@@ -126,6 +136,7 @@ impl Command {
         match self {
             Self::Test(_) => "test",
             Self::Check(_) => "check",
+            Self::Inspect(_) => "inspect",
             Self::Doc => "doc",
         }
     }
@@ -141,6 +152,18 @@ pub struct Check {
     /// Set a param, as for a run; may be given several times.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+}
+
+/// What `rtscript inspect` is given.
+#[derive(clap::Args, Debug)]
+pub struct Inspect {
+    /// The files.
+    #[arg(required_unless_present = "help", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// List every tensor and every value.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What `rtscript test` is given.

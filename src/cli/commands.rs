@@ -64,7 +64,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: ":plot",
         arguments: "CODE",
-        doc: "Draws a list of numbers, a list of maps, cells or a plot.",
+        doc: "Draws a list of numbers, a list of maps, cells, images or a plot.",
         run: plot,
     },
     Command {

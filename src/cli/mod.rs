@@ -10,6 +10,7 @@ mod doc;
 mod editor;
 mod help;
 mod image;
+mod inspect;
 mod output;
 mod progress;
 mod prompt;
@@ -79,6 +80,7 @@ fn run(args: &Args) -> Result<u8> {
     match &args.command {
         Some(Command::Test(test)) => return test::run(args, test),
         Some(Command::Check(check)) => return check::run(args, check),
+        Some(Command::Inspect(inspect)) => return Ok(inspect::run(inspect)),
         Some(Command::Doc) => return doc::run(args),
         None => {}
     }
@@ -164,6 +166,7 @@ fn context(
 fn bounds(args: &Args, script: Option<&Path>) -> Bounds {
     let folder = script.and_then(Path::parent).unwrap_or(Path::new("."));
     let reading = Confinement::to(folder).and(args.data().as_deref());
+    let reading = reading.and(args.weights.as_deref());
     Bounds { reading: reading.unrestricted(args.unrestricted), max_ops: args.max_ops }
 }
 

@@ -21,6 +21,18 @@ pub fn stderr(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
 
+/// The columns of the terminal: those that `COLUMNS` names, else those of standard output, if it
+/// is a terminal.
+pub fn columns() -> Option<usize> {
+    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {
+        return Some(columns);
+    }
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ fills in the winsize that it is given, or fails.
+    let known = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &mut size) } == 0;
+    (known && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// Lets a write past the file size limit fail as an error instead of killing the process.
 pub fn ignore_file_size_signal() {
     // SAFETY: SIG_IGN is a valid disposition and no other thread runs yet.

@@ -1,0 +1,97 @@
+//! A checkpoint in the layout of the robustness library, and weights that do not fit.
+
+use super::*;
+use crate::checkpoint::decode;
+use crate::context::{Context, Silent};
+use crate::registry::Value;
+use crate::store::{Manifest, Store};
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/checkpoints/");
+
+fn context(store: &Path) -> Context {
+    Context {
+        device: Device::Cpu,
+        store: Store::open(store).unwrap(),
+        data: None,
+        monitor: Rc::new(Silent),
+        interrupt: crate::context::Interrupt::default(),
+        environment: Manifest {
+            threads: 1,
+            cpu: String::new(),
+            torch: String::new(),
+            program: String::new(),
+            seconds: 0.0,
+            date: None,
+        },
+        defer_busy: Rc::default(),
+        origins: Rc::default(),
+        restart_partial: false,
+    }
+}
+
+fn loaded(file: &str, options: &[(&str, Value)]) -> Result<(Model, Network)> {
+    let folder = tempfile::tempdir().unwrap();
+    let context = context(folder.path());
+    let path = PathBuf::from(format!("{FOLDER}{file}"));
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let inputs = vec![Value::Text(file.to_owned())];
+    let model = load(&context, &path, &Args::resolve(&LOAD, inputs, options.collect())?)?;
+    let network = model.network(&context)?.copy()?;
+    Ok((model, network))
+}
+
+#[test]
+fn a_checkpoint_of_robustness_classifies_as_in_python() {
+    let (model, network) = loaded("robustness.pt", &[("size", Value::Int(16))]).unwrap();
+    assert_eq!(model.spec().summary(), "resnet8: width 4, 10 classes, images of 3x16x16");
+    assert_eq!(model.spec().architecture.normaliser.mean, [0.4914, 0.4822, 0.4465]);
+    let expected = decode(&std::fs::read(format!("{FOLDER}expected.safetensors")).unwrap());
+    let expected: BTreeMap<String, Tensor> = expected.unwrap().into_iter().collect();
+    let images = &expected["robustness.images"];
+    let logits = network.folded().unwrap().logits(images).unwrap();
+    let off = (&logits - &expected["robustness.logits"]).abs().max().double_value(&[]);
+    let scale = expected["robustness.logits"].abs().max().double_value(&[]);
+    assert!(off < 1e-5 * scale, "{off} of {scale}");
+    assert_eq!(logits.argmax(1, false), expected["robustness.logits"].argmax(1, false));
+}
+
+#[test]
+fn the_normaliser_of_the_script_comes_before_that_of_the_file() {
+    let options = [("size", Value::Int(16)), ("mean", Value::Float(0.5))];
+    let (model, _) = loaded("robustness.pt", &options).unwrap();
+    assert_eq!(model.spec().architecture.normaliser.mean, [0.5; 3]);
+    assert_eq!(model.spec().architecture.normaliser.std, [0.2023, 0.1994, 0.201]);
+}
+
+#[test]
+fn weights_that_do_not_fit_are_told_name_by_name() {
+    let message = |file, options: &[_]| loaded(file, options).err().unwrap().to_string();
+    let arch = |name: &str| [("arch", Value::Text(name.to_owned()))];
+    let other = message("robustness.pt", &arch("resnet20"));
+    assert!(other.contains("expected resnet20: layer1.1.bn1.bias is missing"), "{other}");
+    assert!(message("robustness.pt", &arch("resnet80")).contains("no architecture resnet80"));
+    assert!(message("trained.pt", &[]).contains("no architecture fits"));
+}
+
+#[test]
+fn every_architecture_is_found_by_its_names_and_shapes() {
+    for entry in MODELS.iter().filter(|entry| !entry.spec.name.starts_with("wide_resnet50")) {
+        let args = Args::resolve(&entry.spec, vec![], vec![]).unwrap();
+        let spec = (entry.build)(&args).unwrap();
+        let state = spec.architecture.state(7);
+        let zeros = |(name, shape): (String, Vec<i64>)| {
+            (format!("1.module.{name}"), Tensor::zeros(shape, (Kind::Uint8, Device::Cpu)))
+        };
+        let bytes = crate::checkpoint::encode(&state.into_iter().map(zeros).collect::<Vec<_>>());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes.unwrap()).unwrap();
+        let file = open(file.path()).unwrap();
+        let weights = Weights::find(&file).unwrap();
+        let args = Args::resolve(&LOAD, vec![Value::Text(String::new())], vec![]).unwrap();
+        let found = fitting(&weights, &args).unwrap();
+        assert_eq!(found.spec.architecture.name, entry.spec.name);
+        assert_eq!((found.prefix.as_str(), found.spec.classes), ("1.module.", 7));
+    }
+}
