@@ -1,6 +1,9 @@
 //! Attackers: they perturb images in [0,1], before the normalisation, against a frozen model.
+//! Beside them what shows its features: inversion and gradients.
 
 mod gaussian_noise;
+mod input_gradient;
+mod invert;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -8,6 +11,9 @@ mod parity;
 mod pgd;
 mod shuffled;
 mod worst_of_noise;
+
+pub use input_gradient::{INPUT_GRADIENT, input_gradient};
+pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
 
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;

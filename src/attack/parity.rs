@@ -2,7 +2,7 @@
 
 use super::{ATTACKS, Attacker, Target};
 use crate::checkpoint;
-use crate::model::{MODELS, Network};
+use crate::model::{Draws, MODELS, Network};
 use crate::registry::{Args, Value};
 use crate::seed::Stream;
 use crate::torch::optimizer::{Sgd, sgd_step};
@@ -120,7 +120,8 @@ fn three_updates_equal_pytorchs() {
     let settings = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 5e-4, nesterov: false };
     let mut losses = Vec::new();
     for _ in 0..3 {
-        let logits = network.train_logits(&x).unwrap();
+        let logits =
+            network.train_logits(&x, Draws { stream: Stream::new(0, "train"), ids: &[] }).unwrap();
         let loss = logits.cross_entropy_loss::<Tensor>(&y, None, Reduction::Mean, -100, 0.0);
         let gradient = network.gradient(&loss).unwrap();
         sgd_step(network.flat(), &gradient, &buffer, &settings).unwrap();

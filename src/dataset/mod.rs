@@ -5,6 +5,7 @@
 mod archive;
 mod files;
 mod idx;
+mod images;
 mod pixels;
 mod selection;
 mod split;
@@ -13,6 +14,7 @@ mod digits;
 mod fashion_mnist;
 mod mnist;
 
+pub use images::Images;
 pub use split::{Batch, Dataset, Sample, Split};
 
 use crate::error::Result;

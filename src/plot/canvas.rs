@@ -1,8 +1,10 @@
 //! Draws a scene as SVG and as PNG, both through plotters and one function.
 
+use super::bitmap::encoded;
 use super::lettering::{LINE_PER_EM, font};
 use super::scene::{Anchor, Colour, Ink, Letters, Scene, Shape};
 use crate::error::{Error, Result};
+use base64ct::{Base64, Encoding};
 use plotters::coord::Shift;
 use plotters::prelude::{
     BitMapBackend, Circle, DrawingArea, DrawingBackend, IntoDrawingArea, Polygon, Rectangle,
@@ -50,6 +52,9 @@ pub fn svg(scene: &Scene) -> Result<Svg> {
     let (width, height) = VECTOR.extent(scene);
     let backend = SVGBackend::with_string(&mut text, (width, height));
     draw(scene, backend, VECTOR)?;
+    if let Some(end) = text.rfind("</svg>") {
+        text.insert_str(end, &embedded(scene)?);
+    }
     // The drawing is finer than a screen; its size is that of the scene.
     let fine = format!("<svg width=\"{width}\" height=\"{height}\"");
     let sized = format!("<svg width=\"{}\" height=\"{}\"", scene.width, scene.height);
@@ -65,21 +70,35 @@ pub fn png(scene: &Scene) -> Result<Vec<u8>> {
     let factor = if scene.width * scene.height <= SMOOTHED { 2 } else { 1 };
     let fine = (width * factor, height * factor);
     let mut pixels = vec![0; 3 * fine.0 as usize * fine.1 as usize];
-    let backend = BitMapBackend::with_buffer(&mut pixels, fine);
-    draw(scene, backend, Medium { scale: PIXELS * f64::from(factor), ..RASTER })?;
+    let medium = Medium { scale: PIXELS * f64::from(factor), ..RASTER };
+    draw(scene, BitMapBackend::with_buffer(&mut pixels, fine), medium)?;
+    for shape in &scene.shapes {
+        if let Shape::Image { left, top, width, height, bitmap } = shape {
+            let whole = |length: &f64| (length * medium.scale).round() as usize;
+            let (at, extent) = ([whole(left), whole(top)], [whole(width), whole(height)]);
+            bitmap.paint(&mut pixels, fine.0 as usize, at, extent);
+        }
+    }
     if factor == 2 {
         pixels = halved(&pixels, fine.0 as usize);
     }
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::High);
-    encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(&pixels))
-        .map_err(|error| Error::internal(format!("plot: cannot encode PNG: {error}")))?;
-    Ok(bytes)
+    encoded(&pixels, width, height)
+}
+
+/// The images of a scene as elements of an SVG: plotters would draw a rectangle for each pixel.
+fn embedded(scene: &Scene) -> Result<String> {
+    let mut elements = String::new();
+    for shape in &scene.shapes {
+        let Shape::Image { left, top, width, height, bitmap } = shape else { continue };
+        let [x, y, wide, high] = [left, top, width, height].map(|length| length * VECTOR.scale);
+        let data = Base64::encode_string(&bitmap.png()?);
+        elements.push_str(&format!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" \
+             preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" \
+             href=\"data:image/png;base64,{data}\"/>\n"
+        ));
+    }
+    Ok(elements)
 }
 
 /// Averages blocks of 2 x 2 pixels of an RGB image with even sides.
@@ -149,6 +168,8 @@ fn draw_shape<B: DrawingBackend>(
                 corners.into_iter().map(|(x, y)| medium.at(x, y)).collect();
             area.draw(&Polygon::new(corners, solid(*ink))).map_err(failed)
         }
+        // Drawn after all others.
+        Shape::Image { .. } => Ok(()),
         Shape::Text { x, y, text, letters, anchor, ink } => {
             let style = lettered(*letters, *anchor, *ink, medium)?;
             let top = medium.at(*x, y - medium.baseline * letters.size);

@@ -1,13 +1,17 @@
-//! Pictures of records, drawn as SVG and PNG; the same records give the same bytes.
+//! Pictures of records and of images, drawn as SVG and PNG; the same input gives the same bytes.
 
 mod axis;
 mod bars;
+mod bitmap;
 mod canvas;
+mod images;
 mod lettering;
+mod mosaic;
 mod panel;
 mod scene;
 mod sheet;
 
+pub use bitmap::Bitmap;
 pub use canvas::{Svg, png, svg};
 pub use scene::{Anchor, Colour, Ink, Letters, Scene, Shape};
 
@@ -29,7 +33,13 @@ pub struct Plot {
 /// Makes a plot of records from the options of its entry.
 pub type Build = fn(&Records, &Args) -> Result<Plot>;
 
-/// All kinds of plots.
+/// Makes a plot of the arguments of its entry alone.
+pub type Picture = fn(&Args) -> Result<Plot>;
+
+/// All plots of what is no grid.
+pub const PICTURES: &[&Entry<Picture>] = &[&images::ENTRY];
+
+/// All kinds of plots of records.
 pub const PLOTS: &[&Entry<Build>] = &[&bars::ENTRY];
 
 /// The kind of plot with this name.

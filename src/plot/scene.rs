@@ -1,5 +1,7 @@
 //! Scenes: a picture as a list of shapes, in pixels of a screen at its normal resolution.
 
+use super::bitmap::Bitmap;
+
 /// What a shape is drawn with; every ink has a colour for light and one for dark pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
@@ -92,6 +94,8 @@ pub enum Shape {
     Dot { x: f64, y: f64, radius: f64, ink: Ink, opacity: f64 },
     /// A filled triangle that points right, or left where `length` is negative.
     Arrow { x: f64, y: f64, length: f64, ink: Ink },
+    /// Pixels, each drawn as a rectangle without smoothing; above all shapes of other kinds.
+    Image { left: f64, top: f64, width: f64, height: f64, bitmap: Bitmap },
     /// A line of text; `y` is its baseline.
     Text { x: f64, y: f64, text: String, letters: Letters, anchor: Anchor, ink: Ink },
 }

@@ -14,7 +14,7 @@ pub fn framed(title: &str, rules: &str, script: &str, body: &str) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none';style-src 'unsafe-inline'{allowed}\">\n\
+         content=\"default-src 'none';img-src data:;style-src 'unsafe-inline'{allowed}\">\n\
          <title>{title}</title>\n<style>\n{}{rules}</style>\n</head>\n<body>\n{body}{script}\
          </body>\n</html>\n",
         style::rules()

@@ -2,7 +2,8 @@
 
 use super::frame::{escaped, framed};
 use crate::plot::Svg;
-use crate::stats::{LIMITS, Table};
+use crate::stats::LIMITS;
+use crate::table::Table;
 use std::fmt::Write as _;
 
 /// A picture and the words under it.
@@ -177,8 +178,8 @@ fn write_pairs(out: &mut String, title: &str, pairs: &[(String, String)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::{Scene, svg};
-    use crate::stats::Column;
+    use crate::plot::{Bitmap, Scene, Shape, svg};
+    use crate::table::Column;
 
     const HOSTILE: &str = "</pre></style><script>alert(\"x\")</script>'&\u{0}";
 
@@ -219,6 +220,19 @@ mod tests {
         for reference in ["http:", "https:", "url(", "src=", "href=", "@import"] {
             assert!(!text.contains(reference), "{reference}");
         }
+    }
+
+    #[test]
+    fn images_lie_within_the_page() {
+        let bitmap = Bitmap { width: 1, height: 1, rgb: [1, 2, 3].into() };
+        let (left, top, width, height) = (0.0, 0.0, 5.0, 5.0);
+        let shapes = vec![Shape::Image { left, top, width, height, bitmap }];
+        let svg = svg(&Scene { width: 10.0, height: 10.0, shapes }).unwrap();
+        let figures = vec![Figure { svg, caption: String::new() }];
+        let text = html(&Page { figures, ..Page::default() });
+        assert!(text.contains("img-src data:;"));
+        let references: Vec<&str> = text.split("href=\"").skip(1).collect();
+        assert!(references.len() == 1 && references[0].starts_with("data:image/png;base64,"));
     }
 
     #[test]
