@@ -30,7 +30,7 @@ else
 endif
 PEERS := .python/installed-$(TORCH)
 
-.PHONY: help tools libtorch python build study test bench audit clean distclean
+.PHONY: help tools libtorch python build study test bench parity audit clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ test: libtorch ## Pass every check and every test
 
 bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
+
+parity: $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
+	set -e; for script in logistic resize resnet8 stats architectures; do .python/bin/python tests/parity/$$script.py; done
 
 audit: tools ## Check licences, sources and advisories of all dependencies
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version $(DENY)

@@ -10,7 +10,7 @@
 
 use rtscript::attack::{ATTACKS, Attacker, Target};
 use rtscript::error::{Error, Result};
-use rtscript::model::{MODELS, ModelSpec, Network};
+use rtscript::model::{Draws, MODELS, ModelSpec, Network};
 use rtscript::registry::{Args, Value};
 use rtscript::seed::Stream;
 use rtscript::torch::optimizer::{Sgd, sgd_step};
@@ -86,7 +86,7 @@ fn main() -> Result<()> {
         folded.refresh(&network)?;
         let target = Target { model: &folded, x: &x, y: &y, ids: &ids, stream };
         let perturbed = attacker.attack.perturb(&target)?;
-        let logits = network.train_logits(&perturbed.adversarial)?;
+        let logits = network.train_logits(&perturbed.adversarial, Draws { stream, ids: &ids })?;
         let loss = logits.f_cross_entropy_loss(&y, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
         let gradient = network.gradient(&loss)?;
         sgd_step(network.flat(), &gradient, &buffer, &settings)?;

@@ -266,14 +266,14 @@ fn generated() -> Vec<Bomb> {
 }
 
 /// Processor time of a run in seconds, its memory at the most in MiB, and what it left.
-struct Measured {
-    seconds: f64,
-    mebibytes: i64,
-    ran: Ran,
+pub struct Measured {
+    pub seconds: f64,
+    pub mebibytes: i64,
+    pub ran: Ran,
 }
 
 /// Runs the program; one that takes a minute is killed.
-fn measured(lab: &Lab, arguments: &[&str]) -> Measured {
+pub fn measured(lab: &Lab, arguments: &[&str]) -> Measured {
     let path = |name: &str| lab.path().join(name);
     let mut command = lab.command(arguments);
     command.stdout(File::create(path("out")).unwrap());

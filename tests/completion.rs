@@ -136,7 +136,7 @@ fn hints() -> Result<(), Failed> {
     let (_folder, session) = prepared()?;
     for (text, hint) in [
         ("attack::pgd(", "#{ norm, eps, steps, step_size, random_start, keep, name })"),
-        ("m.evaluate(", "split, #{ attack, batch_size, seed })"),
+        ("m.evaluate(", "split, #{ attack, batch_size, precision, seed })"),
         ("attack::pgd(#{ eps: ", "0.5 (a number)"),
         ("attack::gauss", "ian_noise("),
         ("attack::pgd(#{ rand", "om_start: "),

@@ -176,9 +176,9 @@ fn entries() -> Vec<String> {
         let list = source.path.with_file_name("mod.rs");
         let text = fs::read_to_string(root().join(&list)).unwrap_or_default();
         let reference = format!("&{stem}::ENTRY");
-        let list_of =
-            |text: &str| Some(text.split_once("&[&Entry<")?.1.split_once("];")?.0.to_owned());
-        let listed = list_of(&text).unwrap_or_default();
+        let public = text.split("pub const ").filter_map(|item| item.split_once("];"));
+        let lists = public.filter(|(item, _)| item.contains(": &[&Entry<"));
+        let listed: String = lists.map(|(list, _)| format!("{list};")).collect();
         let words = listed.split(|c: char| !c.is_alphanumeric() && !"_:&".contains(c));
         let count = words.filter(|word| *word == reference).count();
         if count != 1 {

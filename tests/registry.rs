@@ -151,8 +151,15 @@ fn defaults(spec: &Spec) -> Vec<String> {
         | (Kind::Bool, Default::Bool(_))
         | (Kind::Text, Default::Text(_)) => true,
         (Kind::Int { min, max }, Default::Int(value)) => (min..=max).contains(&value),
-        (Kind::Float { min, max }, Default::Float(value)) => (min..=max).contains(&value),
-        (Kind::Choice(words), Default::Text(value)) => words.contains(&value),
+        (Kind::Float { min, max } | Kind::Floats { min, max }, Default::Float(value)) => {
+            (min..=max).contains(&value)
+        }
+        (Kind::Floats { min, max }, Default::Floats(values)) => {
+            values.iter().all(|value| (min..=max).contains(value))
+        }
+        (Kind::Choice(words) | Kind::Either { words, .. }, Default::Text(value)) => {
+            words.contains(&value)
+        }
         _ => false,
     };
     let wrong = all_params(spec).filter(|param| !fits(param));
@@ -215,7 +222,7 @@ fn quoted_words(reference: &Reference) -> Vec<String> {
         words.insert(spec.name.to_owned());
         for param in all_params(spec) {
             names.insert(param.name.to_owned());
-            if let Kind::Choice(choices) = param.kind {
+            if let Kind::Choice(choices) | Kind::Either { words: choices, .. } = param.kind {
                 words.extend(choices.iter().map(|word| (*word).to_owned()));
             }
         }
@@ -254,8 +261,12 @@ fn kinds(reference: &Reference) -> Vec<String> {
             named.insert(kind);
         }
         for param in all_params(spec) {
-            if let Kind::Handle(kind) | Kind::Handles(kind) = param.kind {
-                named.insert(kind);
+            match param.kind {
+                Kind::Handle(kind) | Kind::Handles(kind) => {
+                    named.insert(kind);
+                }
+                Kind::Either { kinds, .. } => named.extend(kinds),
+                _ => {}
             }
         }
     }

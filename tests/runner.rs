@@ -19,6 +19,7 @@ mod faults;
 mod fingerprints;
 mod golden;
 mod grammar;
+mod hostile;
 mod lab;
 mod lineage;
 mod manners;
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(errors::tests());
     trials.extend(confinement::tests());
     trials.extend(bombs::tests());
+    trials.extend(hostile::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
     trials.extend(session::tests());

@@ -4,7 +4,7 @@
 use super::verbs::{ScriptPlot, ScriptTable};
 use crate::plot;
 use crate::report;
-use crate::stats::{Column, Table};
+use crate::table::{Column, Table};
 use rhai::{Array, Dynamic, Engine, Map, Scope};
 
 /// The forms of one value; the text is always there.

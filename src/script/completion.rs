@@ -110,7 +110,11 @@ impl Session {
                 let made = |p: &&&Param| {
                     matches!(
                         p.kind,
-                        Kind::Handle(_) | Kind::Handles(_) | Kind::Any | Kind::Callback
+                        Kind::Handle(_)
+                            | Kind::Either { .. }
+                            | Kind::Handles(_)
+                            | Kind::Any
+                            | Kind::Callback
                     )
                 };
                 match (quoted, params.iter().any(|param| made(&param))) {
@@ -203,7 +207,7 @@ fn callable(spec: &'static Spec) -> Candidate {
 /// The words that a parameter takes.
 fn words(param: &'static Param, quoted: bool) -> Vec<Candidate> {
     let words: Vec<&str> = match param.kind {
-        Kind::Choice(words) => words.to_vec(),
+        Kind::Choice(words) | Kind::Either { words, .. } => words.to_vec(),
         Kind::Bool if !quoted => return ["true", "false"].map(Candidate::plain).to_vec(),
         Kind::Handle(kind) => super::verbs::names_of(kind),
         _ => Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::bundle::Bundle;
 use super::session::{Ended, Session};
-use super::verbs::{Cells, ScriptPlot};
+use super::verbs::{Cells, ScriptPlot, ScriptTensor};
 use crate::error::Error;
 use crate::plot;
 use crate::registry::{Args, Value};
@@ -39,7 +39,7 @@ pub fn sparkline(numbers: &[f64]) -> String {
 
 impl Session {
     /// Evaluates `code` and shows its value as a picture: a list of numbers or of maps of numbers
-    /// as lines of bars, cells and plots with their PNG.
+    /// as lines of bars, cells, images and plots with their PNG.
     ///
     /// # Errors
     /// What fails in the code; a value of another kind.
@@ -57,12 +57,20 @@ impl Session {
             let plot = ScriptPlot::new((entry.build)(&cells.records, &args)?);
             return Ok(Bundle::of(&self.engine, &Dynamic::from(plot)));
         }
+        if let Some(tensor) = value.read_lock::<ScriptTensor>()
+            && let Some(entry) = plot::PICTURES.first()
+        {
+            let signed = vec![("signed".to_owned(), Value::Bool(true))];
+            let images = vec![Value::Handle(Rc::new(tensor.clone()))];
+            let plot = (entry.build)(&Args::resolve(&entry.spec, images, signed)?)?;
+            return Ok(Bundle::of(&self.engine, &Dynamic::from(ScriptPlot::new(plot))));
+        }
         if value.is::<ScriptPlot>() {
             return Ok(Bundle::of(&self.engine, value));
         }
         let unfit = || {
             Error::usage(format!("plot: cannot draw a {}", self.kind(value)))
-                .hint("a list of numbers, a list of maps such as r.curve, cells, or a plot")
+                .hint("a list of numbers, a list of maps such as r.curve, cells, images as a tensor, or a plot")
         };
         let list = value.read_lock::<Array>().ok_or_else(unfit)?;
         let numbers: Option<Vec<f64>> = list.iter().map(number).collect();

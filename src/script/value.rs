@@ -5,7 +5,7 @@ use crate::dataset::{Dataset, Split};
 use crate::model::Model;
 use crate::registry::{Handle, Kind, Value};
 use crate::script::limits::LIST;
-use crate::script::verbs::Cells;
+use crate::script::verbs::{Cells, ScriptTensor};
 use crate::train::Arm;
 use crate::transfer::Protocol;
 use rhai::{Array, Dynamic, ImmutableString};
@@ -72,4 +72,5 @@ pub fn handle(value: &Dynamic) -> Option<Rc<dyn Handle>> {
         .or_else(|| of::<Arm>(value))
         .or_else(|| of::<Protocol>(value))
         .or_else(|| of::<Cells>(value))
+        .or_else(|| of::<ScriptTensor>(value))
 }

@@ -3,9 +3,7 @@
 use super::bundle::printed;
 use super::session::Session;
 use super::value::handle;
-use super::verbs::ScriptTensor;
-use crate::stats::{Column, Table};
-use crate::tensor;
+use crate::table::{Column, Table};
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 /// A variable of a session.
@@ -77,9 +75,6 @@ impl Session {
 
 /// The bytes of the tensors and texts in a value.
 fn bytes(value: &Dynamic) -> usize {
-    if let Some(tensor) = value.read_lock::<ScriptTensor>() {
-        return tensor::bytes(tensor.tensor());
-    }
     if let Some(list) = value.read_lock::<Array>() {
         return list.iter().map(|item| size_of::<Dynamic>() + bytes(item)).sum();
     }

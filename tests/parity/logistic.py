@@ -4,11 +4,10 @@ The features overlap, are correlated, and lie away from zero, so that a solver t
 bias, the penalty's scale or the mean finds other numbers.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+
+import fixture
 
 SAMPLES, FEATURES, CLASSES = 200, 16, 3
 LAMBDAS = [1e-4, 1e-2, 1.0, 100.0]
@@ -34,5 +33,5 @@ for strength in LAMBDAS:
         }
     )
 
-text = json.dumps({"x": x.tolist(), "y": y.tolist(), "classes": CLASSES, "fits": fits})
-Path(__file__).with_suffix(".json").write_text(text + "\n")
+content = {"x": x.tolist(), "y": y.tolist(), "classes": CLASSES, "fits": fits}
+fixture.save(__file__, content, tolerance=1e-6)

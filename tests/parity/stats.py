@@ -5,13 +5,12 @@ rtscript: t intervals and paired tests from scipy, the randomised-block contrast
 least squares fit of value ~ arm + replicate, Holm's correction from statsmodels.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+
+import fixture
 
 
 def intervals(rng):
@@ -75,15 +74,14 @@ def holm(rng):
 
 def main():
     rng = np.random.default_rng(0)
-    fixture = {
+    content = {
         "intervals": list(intervals(rng)),
         "tails": list(tails()),
         "pairs": list(pairs(rng)),
         "blocks": list(blocks(rng)),
         "holm": list(holm(rng)),
     }
-    text = json.dumps(fixture, indent=1)
-    Path(__file__).with_suffix(".json").write_text(text + "\n")
+    fixture.save(__file__, content, tolerance=1e-9, indent=1)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,17 @@ pub const FAULTS: &[Fault] = &[
     fault("let f = |x| x.transfer(data)", "transfer: protocol is missing", "transfer"),
     // Values of a wrong type, out of range, or no choice.
     fault(
+        "attack::invert(m, data)",
+        "invert: images expected a split or a tensor, found a dataset",
+        "data",
+    ),
+    fault(
+        "attack::invert(m, data.test, #{ start: \"gray\" })",
+        "start expected \"noise\" or \"grey\" or a tensor, found \"gray\" (a text)",
+        "start",
+    ),
+    fault("attack::invert(m, data.test, #{ start: 0.5 })", "found 0.5", "start"),
+    fault(
         "attack::pgd(#{ eps: \"a\" })",
         "pgd: eps expected a number, found \"a\" (a text)",
         "eps",

@@ -78,10 +78,8 @@ fn takes(param: &Param) -> String {
             );
             format!("whole number{range}")
         }
-        Kind::Float { min, max } => {
-            let bound = |value: f64| (value.abs() < f64::MAX).then(|| number(value));
-            format!("number{}", range(bound(min), bound(max)))
-        }
+        Kind::Float { min, max } => format!("number{}", interval(min, max)),
+        Kind::Floats { min, max } => format!("number or list of numbers{}", interval(min, max)),
         Kind::Text => "text".to_owned(),
         Kind::Choice(words) => quoted(words),
         Kind::Ints => "list or range of whole numbers".to_owned(),
@@ -90,11 +88,23 @@ fn takes(param: &Param) -> String {
             let link = link_to_kind(kind);
             if names.is_empty() { link } else { format!("{link}, or its name: {}", quoted(&names)) }
         }
+        Kind::Either { words, kinds } => {
+            let words = words.iter().map(|word| format!("`\"{word}\"`"));
+            words
+                .chain(kinds.iter().map(|kind| link_to_kind(kind)))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        }
         Kind::Texts => "list of texts".to_owned(),
         Kind::Handles(kind) => format!("list of {}", link_to_kind(kind)),
         Kind::Any => "any value".to_owned(),
         Kind::Callback => "function".to_owned(),
     }
+}
+
+fn interval(min: f64, max: f64) -> String {
+    let bound = |value: f64| (value.abs() < f64::MAX).then(|| number(value));
+    range(bound(min), bound(max))
 }
 
 fn range(least: Option<String>, most: Option<String>) -> String {

@@ -113,7 +113,7 @@ fn options(spec: &Spec, indent: &str) -> String {
             _ => format!(" Default: {}.", param.default_text()),
         };
         let choices = match param.kind {
-            Kind::Choice(_) => format!(" Takes {}.", param.expects()),
+            Kind::Choice(_) | Kind::Either { .. } => format!(" Takes {}.", param.expects()),
             _ => String::new(),
         };
         let _ = writeln!(text, "{indent}    /// {}{choices}{default}", param.doc);
@@ -129,8 +129,13 @@ fn kind(kind: Kind) -> String {
         Kind::Float { .. } => "float".to_owned(),
         Kind::Text | Kind::Choice(_) => "String".to_owned(),
         Kind::Ints => "[int]".to_owned(),
+        Kind::Floats { .. } => "float | [float]".to_owned(),
         Kind::Texts => "[String]".to_owned(),
         Kind::Handle(kind) => kind.to_owned(),
+        Kind::Either { words, kinds } => {
+            let text = (!words.is_empty()).then_some("String");
+            text.into_iter().chain(kinds.iter().copied()).collect::<Vec<_>>().join(" | ")
+        }
         Kind::Handles(kind) => format!("[{kind}]"),
         Kind::Any => "?".to_owned(),
         Kind::Callback => "FnPtr".to_owned(),

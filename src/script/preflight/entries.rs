@@ -202,8 +202,12 @@ fn fits(expected: Kind, kind: &str) -> bool {
         Kind::Bool => kind == "truth",
         Kind::Int { .. } | Kind::Float { .. } => kind == "number",
         Kind::Text | Kind::Choice(_) => kind == "text",
+        Kind::Floats { .. } => kind == "number" || kind == "list",
         Kind::Ints | Kind::Texts | Kind::Handles(_) => kind == "list",
         Kind::Handle(handle) => kind == handle || kind == "text",
+        Kind::Either { words, kinds } => {
+            kinds.contains(&kind) || kind == "text" && !words.is_empty()
+        }
         Kind::Any => true,
         Kind::Callback => kind == "function",
     }

@@ -2,10 +2,12 @@
 
 mod cells;
 mod constructors;
+mod inversions;
 mod models;
 mod plots;
 mod reports;
 mod results;
+mod splits;
 mod tables;
 mod tensors;
 mod why;
@@ -26,12 +28,14 @@ use std::rc::Rc;
 /// Binds everything.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     constructors::bind(binder, context);
+    splits::bind(binder);
     tensors::bind(binder);
     models::bind(binder, context, run);
     results::bind(binder);
+    inversions::bind(binder, context);
     cells::bind(binder, context, run);
     tables::bind(binder);
-    plots::bind(binder);
+    plots::bind(binder, run);
     reports::bind(binder, context, run);
     why::bind(binder);
 }

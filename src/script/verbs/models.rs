@@ -1,10 +1,12 @@
 //! The verbs of a model: train, evaluate, transfer, and its parameters.
 
+use super::ScriptTable;
 use super::tensors::ScriptTensor;
+use crate::checkpoint::{LOAD, load};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATE, evaluate};
-use crate::model::Model;
+use crate::model::{Model, SUMMARY, summary};
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
@@ -13,6 +15,7 @@ use crate::train::{Arm, EpochPoint, OBJECTIVES, TRAIN, interrupted, train};
 use crate::transfer::{TRANSFER, transfer};
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 
 const PARAMETER: Spec = Spec {
@@ -64,6 +67,19 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     binder.method::<Model>(&TRANSFER, move |call: Call| {
         let model: Model = call.receiver()?;
         call.at(transfer(&under, &model, &call.args)).map(Dynamic::from)
+    });
+    let (under, running) = (context.clone(), run.clone());
+    binder.function(&LOAD, move |call: Call| {
+        let loaded = || {
+            let reading = running.borrow().bounds.reading.clone();
+            let path = reading.readable(Path::new(call.args.text("path")?));
+            load(&under, &path.map_err(|error| error.within("load"))?, &call.args)
+        };
+        call.at(loaded()).map(Dynamic::from)
+    });
+    binder.method::<Model>(&SUMMARY, move |call: Call| {
+        let model: Model = call.receiver()?;
+        call.at(summary(&model.spec())).map(|table| Dynamic::from(ScriptTable::new(table)))
     });
     let under = context.clone();
     binder.method::<Model>(&PARAMETER, move |call: Call| {

@@ -1,6 +1,7 @@
 //! `report::write`: the cells of a study as CSV, pictures and one HTML page.
 
 use super::cells::Cells;
+use super::plots::ScriptPlot;
 use super::tables::ScriptTable;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -10,8 +11,9 @@ use crate::report::{Figure, Page, csv, html};
 use crate::script::binding::{Binder, Call};
 use crate::script::param::head_comment;
 use crate::script::run::Run;
-use crate::stats::{REPLICATE, Records, Table, summary};
+use crate::stats::{REPLICATE, Records, summary};
 use crate::store;
+use crate::table::Table;
 use rhai::{Array, Dynamic};
 use std::cell::RefCell;
 use std::fs;
@@ -32,7 +34,8 @@ const WRITE: Spec = Spec {
             name: "tables",
             kind: Kind::Any,
             default: Default::Unset,
-            doc: "List of tables for the page; a summary of the metric by default.",
+            doc: "List of tables and further plots for the page; without a table, a summary of the \
+                  metric.",
             label: false,
         },
     ],
@@ -75,30 +78,52 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
 
 fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     let name = call.args.text("name")?;
-    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
-        return Err(Error::usage(format!(
-            "write: expected a name of letters, digits, _ and -, found \"{name}\""
-        )));
-    }
     let cells: Cells = call.args.handle("cells")?;
     let plot = picture(&cells, &call.args)?;
     let svg = plot::svg(&plot.scene)?;
-    let page =
-        page(context, run, &cells, call, Figure { svg: svg.clone(), caption: plot.caption })?;
+    let mut figures = vec![Figure { svg: svg.clone(), caption: plot.caption }];
+    let (mut tables, plots) = given(call)?;
+    if tables.is_empty() {
+        tables = vec![by_default(&cells, call.args.text("metric")?)?];
+    }
+    for plot in plots {
+        let plot = plot.plot();
+        figures.push(Figure { svg: plot::svg(&plot.scene)?, caption: plot.caption.clone() });
+    }
+    let page = page(context, run, &cells, call, (figures, tables))?;
     let files: [(&str, Vec<u8>); 4] = [
         ("csv", csv(&cells.records)?.into_bytes()),
         ("svg", svg.as_str().as_bytes().to_vec()),
         ("png", plot::png(&plot.scene)?),
         ("html", html(&page).into_bytes()),
     ];
-    fs::create_dir_all(&run.out).map_err(|error| {
-        Error::io(format!("write: cannot create {}", run.out.display()), &error)
-    })?;
-    for (extension, bytes) in &files {
-        store::write(&run.out.join(format!("{name}.{extension}")), bytes)?;
-    }
+    write_files("write", run, name, &files)?;
     (run.print)(&format!("report: {}", run.out.join(format!("{name}.html")).display()));
     Ok(format!("{name}.html"))
+}
+
+/// Writes files named `name` with these extensions into the folder of reports.
+///
+/// # Errors
+/// Usage: a name with other characters than letters, digits, _ and -. Io.
+pub(super) fn write_files(
+    operation: &str,
+    run: &Run,
+    name: &str,
+    files: &[(&str, Vec<u8>)],
+) -> Result<()> {
+    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+        return Err(Error::usage(format!(
+            "{operation}: expected a name of letters, digits, _ and -, found \"{name}\""
+        )));
+    }
+    fs::create_dir_all(&run.out).map_err(|error| {
+        Error::io(format!("{operation}: cannot create {}", run.out.display()), &error)
+    })?;
+    for (extension, bytes) in files {
+        store::write(&run.out.join(format!("{name}.{extension}")), bytes)?;
+    }
+    Ok(())
 }
 
 fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
@@ -111,7 +136,13 @@ fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
     (entry.build)(&cells.records, &args)
 }
 
-fn page(context: &Context, run: &Run, cells: &Cells, call: &Call, figure: Figure) -> Result<Page> {
+fn page(
+    context: &Context,
+    run: &Run,
+    cells: &Cells,
+    call: &Call,
+    (figures, tables): (Vec<Figure>, Vec<Table>),
+) -> Result<Page> {
     let (name, source) =
         run.texts.last().map_or(("", ""), |text| (text.name.as_ref(), text.source.as_ref()));
     let script = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
@@ -119,8 +150,8 @@ fn page(context: &Context, run: &Run, cells: &Cells, call: &Call, figure: Figure
         title: call.args.text("name")?.replace('_', " "),
         description: head_comment(source),
         scale: scale(&cells.records, &run.params),
-        figures: vec![figure],
-        tables: tables(cells, call)?,
+        figures,
+        tables,
         notes: Vec::new(),
         lineages: cells
             .lineages
@@ -140,23 +171,33 @@ fn page(context: &Context, run: &Run, cells: &Cells, call: &Call, figure: Figure
     })
 }
 
-fn tables(cells: &Cells, call: &Call) -> Result<Vec<Table>> {
-    let given = call.inputs.get(2).filter(|value| !value.is_unit());
-    let Some(given) = given else {
-        let axes = cells.records.axes.iter().map(|axis| axis.name.clone());
-        let by: Vec<String> = axes.filter(|axis| axis != REPLICATE).collect();
-        return Ok(vec![summary(&cells.records, &by, call.args.text("metric")?, REPLICATE)?]);
+fn by_default(cells: &Cells, metric: &str) -> Result<Table> {
+    let axes = cells.records.axes.iter().map(|axis| axis.name.clone());
+    let by: Vec<String> = axes.filter(|axis| axis != REPLICATE).collect();
+    summary(&cells.records, &by, metric, REPLICATE)
+}
+
+/// The tables and the plots that the call lists.
+fn given(call: &Call) -> Result<(Vec<Table>, Vec<ScriptPlot>)> {
+    let mut found = (Vec::new(), Vec::new());
+    let Some(given) = call.inputs.get(2).filter(|value| !value.is_unit()) else {
+        return Ok(found);
     };
-    let list = given.clone().try_cast::<Array>();
-    let tables = list.as_ref().and_then(|list| {
-        list.iter()
-            .map(|value| value.clone().try_cast::<ScriptTable>().map(|table| table.table().clone()))
-            .collect::<Option<Vec<_>>>()
-    });
-    tables.ok_or_else(|| {
-        Error::usage(format!("write: expected a list of tables, found a {}", given.type_name()))
+    let unfit = |found: &Dynamic| {
+        let found = found.type_name();
+        Error::usage(format!("write: expected a list of tables and plots, found a {found}"))
             .hint("report::write(\"name\", cells, [cells.summary(...), ...], #{ plot: \"bars\" })")
-    })
+    };
+    for item in given.read_lock::<Array>().ok_or_else(|| unfit(given))?.iter() {
+        if let Some(table) = item.read_lock::<ScriptTable>() {
+            found.0.push(table.table().clone());
+        } else if let Some(plot) = item.read_lock::<ScriptPlot>() {
+            found.1.push(plot.clone());
+        } else {
+            return Err(unfit(item));
+        }
+    }
+    Ok(found)
 }
 
 /// How much the numbers rest on, in a sentence.

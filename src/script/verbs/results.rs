@@ -30,6 +30,7 @@ macro_rules! property {
         &SPEC
     }};
 }
+pub(super) use property;
 
 macro_rules! trained {
     ($read:literal) => {
@@ -323,7 +324,11 @@ fn correctness(binder: &mut Binder) {
     );
 }
 
-fn result_type<T: Clone + 'static>(engine: &mut Engine, name: &str, text: fn(&T) -> String) {
+pub(super) fn result_type<T: Clone + 'static>(
+    engine: &mut Engine,
+    name: &str,
+    text: fn(&T) -> String,
+) {
     engine.register_type_with_name::<T>(name);
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, move |result: &mut T| ImmutableString::from(text(result)));

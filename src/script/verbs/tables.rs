@@ -1,7 +1,7 @@
 //! Tables as script values: printing one shows it.
 
 use crate::script::binding::Binder;
-use crate::stats::Table;
+use crate::table::Table;
 use rhai::ImmutableString;
 use std::rc::Rc;
 

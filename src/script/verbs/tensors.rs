@@ -1,69 +1,18 @@
 //! Tensors in scripts: small values read out of handles, always copies.
 
 use crate::error::{Error, Result};
-use crate::registry::{Example, Home, Kind, Param, Spec};
+use crate::registry::{Example, Handle, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call};
 use crate::script::failure::raise;
 use crate::tensor::{broadcast, elements};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, NativeCallContext};
-use std::rc::Rc;
 use tch::Tensor;
 
 /// The most elements that become a script array.
 const MOST: usize = 10_000;
 
-/// A tensor as a script holds it; copies of the handle name the same values, which never change.
-#[derive(Clone)]
-pub struct ScriptTensor(Rc<Tensor>);
-
-impl ScriptTensor {
-    /// Wraps a tensor that nothing else writes to.
-    pub fn new(tensor: Tensor) -> Self {
-        Self(Rc::new(tensor))
-    }
-
-    /// The tensor.
-    pub fn tensor(&self) -> &Tensor {
-        &self.0
-    }
-
-    fn mean(&self) -> Result<f64> {
-        Ok(self.0.f_mean(tch::Kind::Double)?.f_double_value(&[])?)
-    }
-
-    fn values(&self) -> Result<Array> {
-        if self.0.numel() > MOST {
-            return Err(Error::usage(format!(
-                "to_array: expected at most {MOST} elements, found {}",
-                self.0.numel()
-            ))
-            .hint("reduce the tensor first: .mean, .sum"));
-        }
-        let flat = self.0.f_to_kind(tch::Kind::Double)?.f_contiguous()?.f_view([-1])?;
-        Ok(Vec::<f64>::try_from(&flat)?.into_iter().map(Dynamic::from).collect())
-    }
-
-    /// Shape, type, device, range and the number of elements that are no numbers, in one line.
-    pub fn summary(&self) -> String {
-        let tensor = &self.0;
-        let device = match tensor.device() {
-            tch::Device::Cuda(index) => format!("cuda:{index}"),
-            _ => "cpu".to_owned(),
-        };
-        let kind = crate::tensor::kind_name(tensor.kind());
-        let facts = || -> Result<String> {
-            let nan = tensor.f_isnan()?.f_sum(tch::Kind::Int64)?.f_int64_value(&[])?;
-            Ok(format!(
-                "min {:.4} mean {:.4} max {:.4} nan {nan}",
-                tensor.f_min()?.f_double_value(&[])?,
-                self.mean()?,
-                tensor.f_max()?.f_double_value(&[])?
-            ))
-        };
-        let facts = facts().unwrap_or_else(|_| "empty".to_owned());
-        format!("tensor {:?} {kind} {device}: {facts}", tensor.size())
-    }
-}
+/// A tensor as a script holds it.
+pub use crate::tensor::Constant as ScriptTensor;
 
 const FULL: Spec = Spec {
     name: "full",
@@ -130,14 +79,16 @@ pub fn bind(binder: &mut Binder) {
     });
     binder.method::<ScriptTensor>(&TO_ARRAY, |call: Call| {
         let tensor: ScriptTensor = call.receiver()?;
-        call.at(tensor.values()).map(Dynamic::from)
+        call.at(values(tensor.tensor())).map(Dynamic::from)
     });
     binder.property(&SHAPE, |t: &mut ScriptTensor| -> Array {
-        t.0.size().into_iter().map(Dynamic::from).collect()
+        t.tensor().size().into_iter().map(Dynamic::from).collect()
     });
-    binder.fallible_property(&MEAN, ScriptTensor::mean);
+    binder.fallible_property(&MEAN, |t: &ScriptTensor| {
+        Ok(t.tensor().f_mean(tch::Kind::Double)?.f_double_value(&[])?)
+    });
     binder.fallible_property(&SUM, |t: &ScriptTensor| {
-        Ok(t.0.f_sum(tch::Kind::Double)?.f_double_value(&[])?)
+        Ok(t.tensor().f_sum(tch::Kind::Double)?.f_double_value(&[])?)
     });
     let engine = binder.engine();
     engine.register_type_with_name::<ScriptTensor>("tensor");
@@ -151,7 +102,7 @@ pub fn bind(binder: &mut Binder) {
         engine.register_fn(
             name,
             move |context: NativeCallContext, a: ScriptTensor, b: ScriptTensor| {
-                let (left, right) = (a.0.size(), b.0.size());
+                let (left, right) = (a.tensor().size(), b.tensor().size());
                 let fits = elements(&broadcast(&left, &right));
                 let result = fits.map_err(|error| error.within(name)).and_then(|_| {
                     operation(a.tensor(), b.tensor()).map(ScriptTensor::new).map_err(|_| {
@@ -187,6 +138,19 @@ pub fn bind(binder: &mut Binder) {
             },
         );
     }
+}
+
+/// The elements as numbers, rows first.
+fn values(tensor: &Tensor) -> Result<Array> {
+    if tensor.numel() > MOST {
+        let found = tensor.numel();
+        return Err(Error::usage(format!(
+            "to_array: expected at most {MOST} elements, found {found}"
+        ))
+        .hint("reduce the tensor first: .mean, .sum"));
+    }
+    let flat = tensor.f_to_kind(tch::Kind::Double)?.f_contiguous()?.f_view([-1])?;
+    Ok(Vec::<f64>::try_from(&flat)?.into_iter().map(Dynamic::from).collect())
 }
 
 /// A result whose position the call fills in.

@@ -1,5 +1,6 @@
 //! `why(x)`: the derivation of a handle or a result.
 
+use crate::attack::Inversion;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::lineage::{Derived, Lineage};
@@ -37,7 +38,7 @@ pub fn bind(binder: &mut Binder) {
 
 fn unknown(found: &str) -> Error {
     Error::usage(format!("why: expected a handle or a result, found {found}"))
-        .hint("plain values and tensors have no derivation")
+        .hint("plain values have no derivation")
 }
 
 /// The derivation of a script value.
@@ -50,5 +51,6 @@ fn lineage(value: &Dynamic) -> Result<Rc<Lineage>> {
         .or_else(|| of::<TrainReport>(value))
         .or_else(|| of::<Evaluation>(value))
         .or_else(|| of::<Transferred>(value))
+        .or_else(|| of::<Inversion>(value))
         .ok_or_else(|| unknown(value.type_name()))
 }
