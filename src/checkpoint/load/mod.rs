@@ -106,10 +106,11 @@ fn fitting(weights: &Weights, args: &Args) -> Result<Candidate> {
     for entry in MODELS {
         // An entry that cannot be built for these shapes is none of them.
         let Ok(candidate) = Candidate::new(entry, weights, args) else { continue };
-        if weights.differences(&candidate).is_empty() {
+        let shared = weights.shared(&candidate);
+        // To tell all differences takes seconds: only those of the closest are told.
+        if shared == candidate.state().len() && weights.differences(&candidate).is_empty() {
             return Ok(candidate);
         }
-        let shared = weights.shared(&candidate);
         if closest.as_ref().is_none_or(|(most, _)| shared > *most) {
             closest = Some((shared, candidate));
         }
