@@ -1,8 +1,10 @@
 //! Parity with PyTorch of every architecture, in evaluation and in training mode:
 //! `tests/parity/architectures.py`, which says what the fixture holds and why.
 
+use super::graph::shape;
 use super::tests::spec;
-use super::{Draws, MODELS, Network, Normaliser};
+use super::{Draws, MODELS, ModelSpec, Network, Normaliser};
+use crate::checkpoint;
 use crate::registry::Value;
 use crate::seed::Stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,23 +19,22 @@ const GRADIENT_STEP: i64 = 13;
 const TOLERANCE: f64 = 1e-4;
 
 /// Numbers in [0,1) that depend on the name only, as the script makes them.
-fn uniform(name: &str, shape: &[i64]) -> Vec<f64> {
+fn uniform(name: &str, shape: &[i64]) -> impl Iterator<Item = f64> {
     let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     });
     let count: i64 = shape.iter().product();
-    (1..=count as u64)
-        .map(|place| {
-            let mut z = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            ((z ^ (z >> 31)) >> 40) as f64 / f64::from(1 << 24)
-        })
-        .collect()
+    (1..=count as u64).map(move |place| {
+        let mut z = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 40) as f64 / f64::from(1 << 24)
+    })
 }
 
-fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
-    Tensor::from_slice(values).to_kind(Kind::Float).view(shape)
+fn tensor(values: impl Iterator<Item = f64>, shape: &[i64]) -> Tensor {
+    let values: Vec<f32> = values.map(|value| value as f32).collect();
+    Tensor::from_slice(&values).view(shape)
 }
 
 /// How a state is filled: the script's `plain` and `separated(scale, on, spread)`.
@@ -48,8 +49,10 @@ impl Fill {
     fn separation(architecture: &str) -> Self {
         match architecture {
             "vgg16_bn" => Self::Separated { scale: 1.7, on: 1, spread: 0.5 },
-            "resnet56" => Self::Separated { scale: 0.2, on: 4, spread: 0.375 },
-            _ => Self::Separated { scale: 0.25, on: 4, spread: 0.375 },
+            "mobilenet_v2" | "mnasnet1_0" | "shufflenet_v2_x1_0" => {
+                Self::Separated { scale: 0.25, on: 4, spread: 0.375 }
+            }
+            _ => Self::Separated { scale: 0.0625, on: 4, spread: 0.375 },
         }
     }
 
@@ -58,14 +61,13 @@ impl Fill {
         let fan_in: i64 = shape.iter().skip(1).product();
         let bound = ((if shape.len() == 4 { 6.0 } else { 3.0 }) / fan_in as f64).sqrt();
         let centred = name.ends_with("bias") || name.ends_with("running_mean");
-        let mut values = uniform(name, shape);
-        for (channel, value) in values.iter_mut().enumerate() {
+        let value = |(channel, u): (usize, f64)| {
             let common = match shape.len() {
-                1 if centred => 0.4 * (*value - 0.5),
-                1 => 0.5 + *value,
-                _ => (2.0 * *value - 1.0) * bound,
+                1 if centred => 0.4 * (u - 0.5),
+                1 => 0.5 + u,
+                _ => (2.0 * u - 1.0) * bound,
             };
-            *value = match self {
+            match self {
                 Self::Separated { scale, .. } if shape.len() > 1 => scale * common,
                 Self::Separated { spread, .. } if name.ends_with("weight") => {
                     spread * (common + 0.5)
@@ -75,9 +77,9 @@ impl Fill {
                     common + if channel % 25 == 0 { 9.0 } else { level }
                 }
                 _ => common,
-            };
-        }
-        tensor(&values, shape)
+            }
+        };
+        tensor(uniform(name, shape).enumerate().map(value), shape)
     }
 }
 
@@ -106,12 +108,7 @@ fn filled(architecture: &str, fill: Fill) -> Network {
 
 fn fixture() -> BTreeMap<String, Tensor> {
     let bytes = include_bytes!("../../tests/parity/architectures.safetensors");
-    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
-    let read = |(name, view): (&str, safetensors::tensor::TensorView<'_>)| {
-        let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
-        (name.to_owned(), Tensor::from_data_size(view.data(), &shape, Kind::Float))
-    };
-    file.iter().map(read).collect()
+    checkpoint::decode(bytes).unwrap().into_iter().collect()
 }
 
 /// What differs from the fixture, of one architecture.
@@ -128,7 +125,7 @@ impl Comparison<'_> {
         assert_eq!(found.size(), expected.size(), "{name}");
         let distance = (found - expected).norm().double_value(&[]);
         let distance = distance / expected.norm().double_value(&[]);
-        if distance >= TOLERANCE || distance.is_nan() {
+        if distance.is_nan() || distance >= TOLERANCE {
             self.failures.push(format!("{name}{path}: {distance:.1e}"));
         }
     }
@@ -136,9 +133,8 @@ impl Comparison<'_> {
     /// Compares the gradient of sum(logits * towards) in the pixels.
     fn compare_gradient(&mut self, mode: &str, path: &str, logits: &Tensor, x: &Tensor) {
         let shape = [BATCH, CLASSES];
-        let towards: Vec<f64> =
-            uniform("towards", &shape).iter().map(|value| 2.0 * value - 1.0).collect();
-        let objective = (logits * tensor(&towards, &shape)).sum(Kind::Float);
+        let towards = uniform("towards", &shape).map(|u| 2.0 * u - 1.0);
+        let objective = (logits * tensor(towards, &shape)).sum(Kind::Float);
         let gradient = Tensor::run_backward(&[objective], &[x], false, false).remove(0);
         self.compare(&format!("{mode}.gradient_norm"), path, &gradient.norm());
         let sample = gradient.contiguous().view([-1]).slice(0, None, None, GRADIENT_STEP);
@@ -151,7 +147,7 @@ fn compared<'a>(
     architecture: &'static str,
 ) -> Comparison<'a> {
     let shape = [BATCH, 3, SIZE, SIZE];
-    let pixels = || tensor(&uniform(PIXELS, &shape), &shape).set_requires_grad(true);
+    let pixels = || tensor(uniform(PIXELS, &shape), &shape).set_requires_grad(true);
     let mut comparison = Comparison { fixture, architecture, failures: Vec::new() };
 
     let network = filled(architecture, Fill::Plain);
@@ -193,8 +189,36 @@ fn every_architecture_equals_pytorchs_in_both_modes() {
     assert_eq!(known, written);
     let mut failures = Vec::new();
     for architecture in known {
-        let comparison = compared(&fixture, architecture);
-        failures.extend(comparison.failures);
+        failures.extend(compared(&fixture, architecture).failures);
     }
     assert!(failures.is_empty(), "differ from PyTorch:\n{}", failures.join("\n"));
+}
+
+/// What the script counts with hooks, of one image.
+#[derive(serde::Deserialize)]
+struct Counts {
+    classes: i64,
+    size: i64,
+    parameters: i64,
+    multiply_adds: i64,
+}
+
+#[test]
+fn parameters_and_multiply_adds_equal_pytorchs() {
+    let text = include_str!("../../tests/parity/architectures.json");
+    let counted: BTreeMap<String, Counts> = serde_json::from_str(text).unwrap();
+    assert_eq!(counted.len(), MODELS.len());
+    for (name, expected) in counted {
+        let options = [
+            ("classes", Value::Int(expected.classes)),
+            ("channels", Value::Int(3)),
+            ("size", Value::Int(expected.size)),
+        ];
+        let ModelSpec { architecture, classes, .. } = spec(&name, &options);
+        let costs = shape::costs(&architecture.graph, architecture.size).unwrap();
+        let blocks: i64 = costs.iter().map(|cost| cost.multiplications).sum();
+        let found = blocks + architecture.head(classes).multiplications(1);
+        assert_eq!(architecture.parameters(classes), expected.parameters, "{name}");
+        assert_eq!(found, expected.multiply_adds, "{name}");
+    }
 }
