@@ -25,13 +25,15 @@ fn options(pairs: &[(&str, Value)]) -> Vec<(String, Value)> {
 fn configured(config: &str) -> Result<(ModelSpec, i64)> {
     let (name, given) = config.split_once(':').unwrap_or((config, ""));
     let text = |value: &str| Value::Text(value.to_owned());
+    let small = |width| {
+        let sizes = [("classes", 10), ("size", 32), ("width", width)];
+        let sizes = sizes.map(|(key, value)| (key, Value::Int(value)));
+        [("stem", text("cifar"))].into_iter().chain(sizes).collect()
+    };
     let (batch, chosen) = match name {
-        "cifar" => (128, vec![("stem", text("cifar")), ("size", Value::Int(32))]),
+        "cifar" => (128, small(64)),
         "imagenet" => (16, vec![("classes", Value::Int(1000))]),
-        "small" => (
-            128,
-            vec![("stem", text("cifar")), ("size", Value::Int(32)), ("width", Value::Int(16))],
-        ),
+        "small" => (128, small(16)),
         _ => return Err(Error::usage(format!("no configuration {name}"))),
     };
     let entry = MODELS.iter().find(|entry| entry.spec.name == "resnet18");
