@@ -4,7 +4,6 @@
 use super::graph::shape;
 use super::tests::spec;
 use super::{Draws, MODELS, ModelSpec, Network, Normaliser};
-use crate::checkpoint;
 use crate::registry::Value;
 use crate::seed::Stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,8 +106,8 @@ fn filled(architecture: &str, fill: Fill) -> Network {
 }
 
 fn fixture() -> BTreeMap<String, Tensor> {
-    let bytes = include_bytes!("../../tests/parity/architectures.safetensors");
-    checkpoint::decode(bytes).unwrap().into_iter().collect()
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/architectures.safetensors");
+    Tensor::read_safetensors(path).unwrap().into_iter().collect()
 }
 
 /// What differs from the fixture, of one architecture.
