@@ -13,6 +13,8 @@ pub mod store;
 pub mod context;
 pub mod torch;
 pub mod tensor;
+pub mod image;
+pub mod transform;
 pub mod dataset;
 pub mod loader;
 pub mod model;

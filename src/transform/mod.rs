@@ -1,0 +1,1 @@
+//! What is done to a picture before a network sees it.
