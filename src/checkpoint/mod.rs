@@ -6,7 +6,7 @@
 //! * `container` tells zip archives, legacy files, bare pickles and safetensors apart;
 //! * `pickle` is a machine that builds values and calls nothing;
 //! * `symbol` says what Python's loader would have imported and called instead;
-//! * `load` makes models of them;
+//! * `load` makes models of them, `save` files of models, with a `manifest`;
 //! * `file` gives tensors, `walk` all of them by path, `listing` a report for people.
 
 mod safetensors;
@@ -22,7 +22,9 @@ mod container;
 mod file;
 mod walk;
 mod listing;
+mod manifest;
 mod load;
+mod save;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub use listing::{Style, listing};
 pub use load::{LOAD, load};
 pub use node::{Blob, How, Id, Node, Opaque, StorageView, Value};
 pub use safetensors::{decode, encode};
+pub use save::{SAVE, save};
 pub use storage::Storage;
 pub use symbol::{Symbol, SymbolId, Trust};
 pub use tensor_meta::{StorageId, TensorMeta};

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 const TYPES: [(Kind, Dtype); 4] = [
@@ -17,6 +17,17 @@ const TYPES: [(Kind, Dtype); 4] = [
 /// # Errors
 /// A name is given twice, or a tensor has another type.
 pub fn encode(state: &[(String, Tensor)]) -> Result<Vec<u8>> {
+    encode_with(state, None)
+}
+
+/// As [`encode`], with one key and text in the metadata of the file.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with(
+    state: &[(String, Tensor)],
+    metadata: Option<(String, String)>,
+) -> Result<Vec<u8>> {
     let _guard = no_grad_guard();
     let mut parts = BTreeMap::new();
     for (name, tensor) in state {
@@ -39,7 +50,8 @@ pub fn encode(state: &[(String, Tensor)]) -> Result<Vec<u8>> {
             Ok((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(unreadable)?))
         })
         .collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, None).map_err(unreadable)
+    let metadata = metadata.map(|entry| HashMap::from([entry]));
+    safetensors::serialize(views, metadata).map_err(unreadable)
 }
 
 /// The tensors of a safetensors file, on the CPU, by name in alphabetical order.

@@ -28,7 +28,7 @@ pub use lease::{Claim, Holder, Lease};
 pub use manifest::Manifest;
 pub use partial::Partial;
 pub use result::Stored;
-pub use writer::write;
+pub use writer::{replace, write};
 
 use crate::error::{Error, Result};
 use crate::lineage::Address;

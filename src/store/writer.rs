@@ -75,6 +75,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         .map_err(|error| cannot_write(path, &error))
 }
 
+/// As [`write`], but the file that is replaced stays under the name `previous`, if one is given;
+/// equal bytes replace nothing.
+///
+/// # Errors
+///
+/// `Kind::Io`; both files are then as they were, or `previous` is the file at `path`.
+pub fn replace(path: &Path, previous: Option<&Path>, bytes: &[u8]) -> Result<()> {
+    let Some(old) = read(path)? else { return write(path, bytes) };
+    if old == bytes {
+        return Ok(());
+    }
+    if let Some(previous) = previous {
+        write(previous, &old)?;
+    }
+    write(path, bytes)
+}
+
 /// Writes a file unless there is one: of several writers the first wins. False if one was there.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
     let link = |temporary: &Path| match fs::hard_link(temporary, path) {

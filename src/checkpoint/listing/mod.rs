@@ -7,6 +7,7 @@ mod symbols;
 
 use super::container::{Container, Format};
 use super::file::File;
+use super::manifest::{KEY, Manifest};
 use super::tensor_meta::TensorMeta;
 use super::walk;
 use crate::error::Result;
@@ -78,14 +79,33 @@ fn head(file: &File, tensors: &[Named]) -> String {
         let devices: Vec<&str> = devices.into_iter().collect();
         rows.push(("saved on", printable(&devices.join(", "), 60)));
     }
-    for (key, value) in &container.metadata {
+    match Manifest::of(container) {
+        Ok(Some(saved)) => rows.extend(of_manifest(&saved)),
+        Ok(None) => {}
+        Err(error) => rows.push(("saved by", printable(&error.to_string(), 200))),
+    }
+    for (key, value) in container.metadata.iter().filter(|(key, _)| key != KEY) {
         rows.push(("metadata", format!("{} = {}", printable(key, 30), printable(value, 60))));
     }
     let mut head = format!("{}\n", file.name());
     for (name, value) in rows {
-        head.push_str(&format!("  {name:<9} {value}\n"));
+        head.push_str(&format!("  {name:<10} {value}\n"));
     }
     head
+}
+
+/// What rtscript said when it saved the file.
+fn of_manifest(saved: &Manifest) -> [(&'static str, String); 6] {
+    let Manifest { program, arch, size, mean, std, address, .. } = saved;
+    let verb = saved.lineage["verb"].as_str().unwrap_or("?");
+    [
+        ("saved by", printable(&format!("rtscript {program}"), 60)),
+        ("model", printable(&format!("{arch}, images of {size}x{size}"), 60)),
+        ("normalised", format!("mean {mean:?}, std {std:?}")),
+        ("made by", printable(verb, 60)),
+        ("address", printable(address, 64)),
+        ("sha256", printable(&saved.sha256, 64)),
+    ]
 }
 
 fn made_by(container: &Container) -> String {

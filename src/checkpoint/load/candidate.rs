@@ -25,7 +25,8 @@ impl Candidate {
     /// The entry has no network of these shapes.
     pub fn new(entry: &'static Entry<Build>, weights: &Weights, args: &Args) -> Result<Self> {
         let mut options: Vec<(String, Value)> = Vec::new();
-        if let Some(size) = args.optional_int("size")? {
+        let manifest = weights.manifest();
+        if let Some(size) = args.optional_int("size")?.or(manifest.map(|saved| saved.size)) {
             options.push(("size".to_owned(), Value::Int(size)));
         }
         let spec = built(entry, options.clone())?;
@@ -46,6 +47,9 @@ impl Candidate {
             say("width", Value::Int(width));
             let stem = if kernel == 3 { "cifar" } else { "imagenet" };
             say("stem", Value::Text(stem.to_owned()));
+        }
+        if let Some(saved) = manifest {
+            say("dropout", Value::Float(saved.dropout));
         }
         if let Some(&[planes, ..]) = shape("layer1.0.conv1") {
             say("widen", Value::Int(planes / 16));

@@ -2,7 +2,7 @@
 
 mod candidate;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod weights;
 
 use super::file::{File, open};
@@ -27,8 +27,9 @@ pub const LOAD: Spec = Spec {
           what it would have Python import or call is ignored. Weights are found in the layouts of \
           torchvision, timm, MadryLab's robustness and randomized smoothing, in zip and in old \
           files; the architecture, its width and its classes are found by names and shapes, and \
-          the normaliser is the file's own, or else that of the architecture. Files are looked up \
-          beside the script, in --data and in --weights.",
+          the normaliser is the file's own, or else that of the architecture. Of a file that \
+          model.save wrote, all is found in the file, and the weights are checked. Files are \
+          looked up beside the script, in --data, in --weights and beside the reports.",
     inputs: &[Param::input("path", Kind::Text, "The file, e.g. \"resnet50_l2_eps3.ckpt\".")],
     params: &[
         Param::optional(
@@ -87,7 +88,8 @@ pub fn load(context: &Context, path: &Path, args: &Args) -> Result<Model> {
 
 /// The architecture that the weights are of.
 fn fitting(weights: &Weights, args: &Args) -> Result<Candidate> {
-    if let Some(arch) = args.optional_text("arch")? {
+    let saved = weights.manifest().map(|saved| saved.arch.as_str());
+    if let Some(arch) = args.optional_text("arch")?.or(saved) {
         let names = || MODELS.iter().map(|entry| entry.spec.name);
         let Some(entry) = MODELS.iter().find(|entry| entry.spec.name == arch) else {
             let error = Error::usage(format!("no architecture {arch}")).at_key("arch");

@@ -10,7 +10,8 @@ use tch::{Device, Kind, Tensor};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/checkpoints/");
 
-fn context(store: &Path) -> Context {
+/// A session on the folder `store`.
+pub fn context(store: &Path) -> Context {
     Context {
         device: Device::Cpu,
         store: Store::open(store).unwrap(),
@@ -31,13 +32,17 @@ fn context(store: &Path) -> Context {
     }
 }
 
+/// The model in the file at `path`.
+pub fn loaded_from(context: &Context, path: &Path, options: &[(&str, Value)]) -> Result<Model> {
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let inputs = vec![Value::Text(path.display().to_string())];
+    load(context, path, &Args::resolve(&LOAD, inputs, options.collect())?)
+}
+
 fn loaded(file: &str, options: &[(&str, Value)]) -> Result<(Model, Network)> {
     let folder = tempfile::tempdir().unwrap();
     let context = context(folder.path());
-    let path = PathBuf::from(format!("{FOLDER}{file}"));
-    let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
-    let inputs = vec![Value::Text(file.to_owned())];
-    let model = load(&context, &path, &Args::resolve(&LOAD, inputs, options.collect())?)?;
+    let model = loaded_from(&context, Path::new(&format!("{FOLDER}{file}")), options)?;
     let network = model.network(&context)?.copy()?;
     Ok((model, network))
 }

@@ -2,6 +2,7 @@
 
 use super::candidate::Candidate;
 use crate::checkpoint::file::File;
+use crate::checkpoint::manifest::Manifest;
 use crate::checkpoint::tensor_meta::TensorMeta;
 use crate::checkpoint::walk::state_dict;
 use crate::error::{Error, Result, nearest};
@@ -29,6 +30,8 @@ pub struct Weights {
     named: BTreeMap<String, TensorMeta>,
     /// Mean and std of the layer that normalises, as the robustness library saves them.
     normaliser: Option<Normaliser>,
+    /// Of a file that rtscript saved.
+    manifest: Option<Manifest>,
 }
 
 impl Weights {
@@ -43,7 +46,8 @@ impl Weights {
             return Err(Error::data("no state dict in this file")
                 .hint("rtscript inspect FILE shows what it holds"));
         };
-        let mut normaliser = None;
+        let manifest = Manifest::of(file.container())?;
+        let mut normaliser = manifest.as_ref().map(Manifest::normaliser);
         for (name, meta) in &named {
             let Some(start) = name.strip_suffix("new_mean") else { continue };
             let std = named.iter().find(|(other, _)| *other == format!("{start}new_std"));
@@ -61,12 +65,17 @@ impl Weights {
             .filter(|(name, _)| kept(name) && !is_normaliser(name))
             .map(|(name, meta)| (renamed(&name), meta.clone()))
             .collect();
-        Ok(Self { named, normaliser })
+        Ok(Self { named, normaliser, manifest })
     }
 
     /// The normaliser that the file holds.
     pub fn normaliser(&self) -> Option<&Normaliser> {
         self.normaliser.as_ref()
+    }
+
+    /// What rtscript said of the weights when it saved them.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
     }
 
     /// The shape of a tensor.
@@ -121,7 +130,7 @@ impl Weights {
     /// The tensors of `network`, read from `file`, as f32 under its own names.
     ///
     /// # Errors
-    /// A tensor is missing or damaged.
+    /// A tensor is missing or damaged, or they are not those that rtscript saved.
     pub fn state(
         &self,
         file: &File,
@@ -134,7 +143,11 @@ impl Weights {
             };
             Ok((name, file.tensor(meta)?.f_to_kind(Kind::Float)?))
         };
-        network.names().into_iter().map(read).collect()
+        let state = network.names().into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        if let Some(manifest) = &self.manifest {
+            manifest.verify(&state)?;
+        }
+        Ok(state)
     }
 }
 

@@ -145,6 +145,12 @@ impl Graph {
     pub fn features(&self) -> i64 {
         self.channels.last().copied().unwrap_or(0)
     }
+
+    /// The highest probability of dropout; 0 where there is none.
+    pub fn dropout_probability(&self) -> f64 {
+        let p = |node: &Node| if let Op::Dropout(_, p) = node.op { p } else { 0.0 };
+        self.nodes.iter().map(p).fold(0.0, f64::max)
+    }
 }
 
 impl LayerKind {

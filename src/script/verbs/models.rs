@@ -1,8 +1,9 @@
 //! The verbs of a model: train, evaluate, transfer, and its parameters.
 
 use super::ScriptTable;
+use super::reports::prepared;
 use super::tensors::ScriptTensor;
-use crate::checkpoint::{LOAD, load};
+use crate::checkpoint::{LOAD, SAVE, load, save};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATE, evaluate};
@@ -71,11 +72,24 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     let (under, running) = (context.clone(), run.clone());
     binder.function(&LOAD, move |call: Call| {
         let loaded = || {
-            let reading = running.borrow().bounds.reading.clone();
+            let run = running.borrow();
+            let reading = run.bounds.reading.clone().and(Some(&run.out));
             let path = reading.readable(Path::new(call.args.text("path")?));
             load(&under, &path.map_err(|error| error.within("load"))?, &call.args)
         };
         call.at(loaded()).map(Dynamic::from)
+    });
+    let (under, running) = (context.clone(), run.clone());
+    binder.method::<Model>(&SAVE, move |call: Call| {
+        let model: Model = call.receiver()?;
+        let saved = || {
+            let run = running.borrow();
+            let name = call.args.text("name")?;
+            let path = save(&under, &model, prepared("save", &run, name)?, name)?;
+            (run.print)(&format!("weights: {}", path.display()));
+            Ok(format!("{name}.safetensors"))
+        };
+        call.at(saved()).map(Dynamic::from)
     });
     binder.method::<Model>(&SUMMARY, move |call: Call| {
         let model: Model = call.receiver()?;

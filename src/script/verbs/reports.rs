@@ -112,6 +112,18 @@ pub(super) fn write_files(
     name: &str,
     files: &[(&str, Vec<u8>)],
 ) -> Result<()> {
+    let folder = prepared(operation, run, name)?;
+    for (extension, bytes) in files {
+        store::write(&folder.join(format!("{name}.{extension}")), bytes)?;
+    }
+    Ok(())
+}
+
+/// The folder of what scripts write, for a file called `name`.
+///
+/// # Errors
+/// As [`write_files`].
+pub(super) fn prepared<'a>(operation: &str, run: &'a Run, name: &str) -> Result<&'a Path> {
     if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
         return Err(Error::usage(format!(
             "{operation}: expected a name of letters, digits, _ and -, found \"{name}\""
@@ -120,10 +132,7 @@ pub(super) fn write_files(
     fs::create_dir_all(&run.out).map_err(|error| {
         Error::io(format!("{operation}: cannot create {}", run.out.display()), &error)
     })?;
-    for (extension, bytes) in files {
-        store::write(&run.out.join(format!("{name}.{extension}")), bytes)?;
-    }
-    Ok(())
+    Ok(&run.out)
 }
 
 fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
