@@ -61,6 +61,7 @@ impl Confinement {
     pub fn readable(&self, path: &Path) -> Result<PathBuf> {
         self.find(path)?
             .ok_or_else(|| Error::usage(format!("no file {} in {}", shown(path), self.folders())))
+            .map_err(|error| error.hint("--data DIR and --weights DIR name further folders"))
     }
 
     /// As [`Confinement::readable`], but nothing where no folder has it.

@@ -31,6 +31,8 @@ pub enum Kind {
     Float { min: f64, max: f64 },
     /// Any text.
     Text,
+    /// The path of a file that a script may read.
+    File,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A list or a range of whole numbers.
@@ -150,6 +152,7 @@ impl Param {
             Kind::Int { .. } => "a whole number".to_owned(),
             Kind::Float { .. } => "a number".to_owned(),
             Kind::Text => "a text".to_owned(),
+            Kind::File => "a path".to_owned(),
             Kind::Choice(words) => format!("one of {}", quoted(words)),
             Kind::Ints => "a list or a range of whole numbers".to_owned(),
             Kind::Floats { .. } => "a number or a list of numbers".to_owned(),
@@ -187,7 +190,7 @@ impl Param {
             (Kind::Bool, Value::Bool(_))
             | (Kind::Int { .. }, Value::Int(_))
             | (Kind::Float { .. }, Value::Float(_))
-            | (Kind::Text | Kind::Choice(_), Value::Text(_))
+            | (Kind::Text | Kind::File | Kind::Choice(_), Value::Text(_))
             | (Kind::Ints, Value::Ints(_))
             | (Kind::Floats { .. }, Value::Float(_) | Value::Floats(_))
             | (Kind::Any | Kind::Callback, _) => true,

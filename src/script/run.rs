@@ -4,6 +4,7 @@ use super::limits::Bounds;
 use super::missing::Failed;
 use super::session::Options;
 use super::text::Texts;
+use crate::confinement::Confinement;
 use crate::context::Context;
 use crate::evaluate::EVALUATE;
 use crate::registry::{Args, Home, Spec};
@@ -43,6 +44,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Where files are read from: what scripts wrote counts.
+    pub fn files(&self) -> Confinement {
+        self.bounds.reading.clone().and(Some(&self.out))
+    }
+
     /// Before anything ran.
     pub fn new(context: &Context, options: Options) -> Self {
         let monitor = context.monitor.clone();

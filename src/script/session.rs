@@ -121,6 +121,7 @@ impl Session {
             functions: &self.functions,
             variables: variables.chain(self.constants.keys().map(String::as_str)).collect(),
             bounds: &run.bounds,
+            files: run.files(),
         };
         let checked = preflight::check(name, source, &known)?;
         let names = param::check_names(&run.set, &checked.declared);

@@ -30,7 +30,7 @@ pub const LOAD: Spec = Spec {
           the normaliser is the file's own, or else that of the architecture. Of a file that \
           model.save wrote, all is found in the file, and the weights are checked. Files are \
           looked up beside the script, in --data, in --weights and beside the reports.",
-    inputs: &[Param::input("path", Kind::Text, "The file, e.g. \"resnet50_l2_eps3.ckpt\".")],
+    inputs: &[Param::input("path", Kind::File, "The file, e.g. \"resnet50_l2_eps3.ckpt\".")],
     params: &[
         Param::optional(
             "arch",

@@ -81,6 +81,7 @@ fn takes(param: &Param) -> String {
         Kind::Float { min, max } => format!("number{}", interval(min, max)),
         Kind::Floats { min, max } => format!("number or list of numbers{}", interval(min, max)),
         Kind::Text => "text".to_owned(),
+        Kind::File => "path".to_owned(),
         Kind::Choice(words) => quoted(words),
         Kind::Ints => "list or range of whole numbers".to_owned(),
         Kind::Handle(kind) => {

@@ -127,7 +127,7 @@ fn kind(kind: Kind) -> String {
         Kind::Bool => "bool".to_owned(),
         Kind::Int { .. } => "int".to_owned(),
         Kind::Float { .. } => "float".to_owned(),
-        Kind::Text | Kind::Choice(_) => "String".to_owned(),
+        Kind::Text | Kind::File | Kind::Choice(_) => "String".to_owned(),
         Kind::Ints => "[int]".to_owned(),
         Kind::Floats { .. } => "float | [float]".to_owned(),
         Kind::Texts => "[String]".to_owned(),

@@ -2,11 +2,11 @@
 //! known type.
 
 use super::finding::Finding;
-use super::program::closure;
+use super::program::{Program, closure};
 use super::scope::Type;
 use super::walk::Walk;
-use crate::error::Error;
-use crate::registry::{Default, Kind, Param, Spec, one};
+use crate::error::{Error, Result};
+use crate::registry::{Default, Kind, Param, Spec, Value, one};
 use crate::script::binding::{converted, no_callback};
 use crate::script::param::PARAM;
 use crate::script::run::{draws, no_seed};
@@ -14,6 +14,8 @@ use crate::script::value::to_value;
 use crate::script::verbs::{GRID, captured_receiver};
 use crate::stats::REPLICATE;
 use rhai::{Dynamic, Expr, Ident, Position, Token};
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// An argument as it stands in a call.
 struct Given<'x> {
@@ -185,7 +187,8 @@ impl Walk<'_> {
             other.map(|kind| no_callback(spec, param, &described(argument.value, kind)))
         } else if let Some(value) = literal {
             let checked = converted(Some(param), &value);
-            checked.and_then(|value| param.check(spec.name, value)).err()
+            let checked = checked.and_then(|value| param.check(spec.name, value));
+            checked.and_then(|value| self.file(spec, param, &value)).err()
         } else {
             let other = argument.of.kind().filter(|kind| !fits(param.kind, kind));
             other.map(|kind| param.mismatch(spec.name, &described(argument.value, kind)))
@@ -194,6 +197,22 @@ impl Walk<'_> {
             self.find(Finding::of(&error, place));
         }
     }
+
+    /// Refuses a path where no file is, if it is surely read and the script itself does not save
+    /// it before.
+    fn file(&self, spec: &Spec, param: &Param, value: &Value) -> Result<()> {
+        let (Kind::File, Value::Text(path)) = (param.kind, value) else { return Ok(()) };
+        if self.in_function || self.scope.depth() > 1 {
+            return Ok(());
+        }
+        let path = Path::new(path);
+        let stem = path.file_stem().and_then(OsStr::to_str);
+        let texts = |program: &Program| stem.is_some_and(|stem| program.texts.contains(stem));
+        if self.scripts().any(texts) {
+            return Ok(());
+        }
+        self.world.files.readable(path).map(|_| ()).map_err(|error| error.within(spec.name))
+    }
 }
 
 /// Whether a value of a known kind may be one that the parameter takes.
@@ -201,7 +220,7 @@ fn fits(expected: Kind, kind: &str) -> bool {
     match expected {
         Kind::Bool => kind == "truth",
         Kind::Int { .. } | Kind::Float { .. } => kind == "number",
-        Kind::Text | Kind::Choice(_) => kind == "text",
+        Kind::Text | Kind::File | Kind::Choice(_) => kind == "text",
         Kind::Floats { .. } => kind == "number" || kind == "list",
         Kind::Ints | Kind::Texts | Kind::Handles(_) => kind == "list",
         Kind::Handle(handle) => kind == handle || kind == "text",

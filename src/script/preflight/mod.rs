@@ -22,6 +22,7 @@ use super::diagnostic::Diagnostic;
 use super::limits::{Bounds, grammar};
 use super::param::{self, Declared};
 use super::reference::Reference;
+use crate::confinement::Confinement;
 use crate::registry::Spec;
 use finding::shown;
 use modules::Modules;
@@ -42,6 +43,8 @@ pub struct Known<'s> {
     pub variables: Vec<&'s str>,
     /// Where modules may lie that the script imports.
     pub bounds: &'s Bounds,
+    /// Where files may lie that the script reads.
+    pub files: Confinement,
 }
 
 /// A script without errors.
@@ -83,7 +86,13 @@ pub fn check(name: &str, source: &str, known: &Known) -> Result<Checked, Diagnos
 
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
-    let world = World { words: &words, session: &session, globals: &names, modules: &modules };
+    let world = World {
+        words: &words,
+        session: &session,
+        globals: &names,
+        modules: &modules,
+        files: &known.files,
+    };
     let beside = modules.beside().map(|module| &module.program);
     for program in std::iter::once(&program).chain(beside) {
         for finding in Walk::new(&world, program).findings() {

@@ -7,6 +7,7 @@ use super::program::{Closure, Program, closure, root};
 use super::scope::{Scope, Type};
 use super::syntax::unclosed_comment;
 use super::vocabulary::Vocabulary;
+use crate::confinement::Confinement;
 use rhai::{Expr, FlowControl, Position, Stmt};
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ pub struct World<'p> {
     pub globals: &'p [String],
     /// The modules.
     pub modules: &'p Modules,
+    /// What the script may read.
+    pub files: &'p Confinement,
 }
 
 /// One walk through one script.
@@ -106,10 +109,12 @@ impl<'p> Walk<'p> {
             }
             Stmt::Switch(parts, _) => {
                 self.expression(&parts.0);
+                self.scope.open();
                 for case in &parts.1.expressions {
                     self.expression(&case.lhs);
                     self.expression(&case.rhs);
                 }
+                self.scope.close();
             }
             Stmt::While(flow, _) | Stmt::Do(flow, ..) => {
                 self.expression(&flow.expr);

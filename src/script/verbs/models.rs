@@ -72,9 +72,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     let (under, running) = (context.clone(), run.clone());
     binder.function(&LOAD, move |call: Call| {
         let loaded = || {
-            let run = running.borrow();
-            let reading = run.bounds.reading.clone().and(Some(&run.out));
-            let path = reading.readable(Path::new(call.args.text("path")?));
+            let path = running.borrow().files().readable(Path::new(call.args.text("path")?));
             load(&under, &path.map_err(|error| error.within("load"))?, &call.args)
         };
         call.at(loaded()).map(Dynamic::from)
