@@ -3,7 +3,7 @@
 
 use super::graph::shape;
 use super::tests::spec;
-use super::{Draws, MODELS, ModelSpec, Network, Normaliser};
+use super::{Draws, MODELS, ModelSpec, Network, Normaliser, Precision};
 use crate::registry::Value;
 use crate::seed::Stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,9 @@ const PIXELS: &str = "pixels4";
 const GRADIENT_STEP: i64 = 13;
 /// Relative to the norm.
 const TOLERANCE: f64 = 1e-4;
+/// How many times as far from f32 as PyTorch's autocast bf16 may be: rounding differs between
+/// processors.
+const AS_FAR: f64 = 1.25;
 
 /// Numbers in [0,1) that depend on the name only, as the script makes them.
 fn uniform(name: &str, shape: &[i64]) -> impl Iterator<Item = f64> {
@@ -117,13 +120,35 @@ struct Comparison<'a> {
     failures: Vec<String>,
 }
 
+fn relative(found: &Tensor, expected: &Tensor) -> f64 {
+    let distance = (found - expected).norm().double_value(&[]);
+    distance / expected.norm().double_value(&[])
+}
+
+fn towards() -> Tensor {
+    tensor(uniform("towards", &[BATCH, CLASSES]).map(|u| 2.0 * u - 1.0), &[BATCH, CLASSES])
+}
+
+/// The gradient of sum(logits * towards) in the pixels.
+fn gradient(logits: &Tensor, x: &Tensor) -> Tensor {
+    let objective = (logits * towards()).sum(Kind::Float);
+    Tensor::run_backward(&[&objective], &[x], false, false).remove(0)
+}
+
 impl Comparison<'_> {
+    /// Notes a distance of bf16 from f32 that is greater than that of PyTorch's autocast.
+    fn compare_bf16(&mut self, what: &str, found: f64, peer: f64) {
+        if found.is_nan() || found > AS_FAR * peer {
+            let name = self.architecture;
+            self.failures.push(format!("{name}: bf16 {what} {found:.1e}, PyTorch's {peer:.1e}"));
+        }
+    }
+
     fn compare(&mut self, key: &str, path: &str, found: &Tensor) {
         let name = format!("{}.{key}", self.architecture);
         let expected = &self.fixture[&name];
         assert_eq!(found.size(), expected.size(), "{name}");
-        let distance = (found - expected).norm().double_value(&[]);
-        let distance = distance / expected.norm().double_value(&[]);
+        let distance = relative(found, expected);
         if distance.is_nan() || distance >= TOLERANCE {
             self.failures.push(format!("{name}{path}: {distance:.1e}"));
         }
@@ -131,10 +156,7 @@ impl Comparison<'_> {
 
     /// Compares the gradient of sum(logits * towards) in the pixels.
     fn compare_gradient(&mut self, mode: &str, path: &str, logits: &Tensor, x: &Tensor) {
-        let shape = [BATCH, CLASSES];
-        let towards = uniform("towards", &shape).map(|u| 2.0 * u - 1.0);
-        let objective = (logits * tensor(towards, &shape)).sum(Kind::Float);
-        let gradient = Tensor::run_backward(&[objective], &[x], false, false).remove(0);
+        let gradient = gradient(logits, x);
         self.compare(&format!("{mode}.gradient_norm"), path, &gradient.norm());
         let sample = gradient.contiguous().view([-1]).slice(0, None, None, GRADIENT_STEP);
         self.compare(&format!("{mode}.gradient"), path, &sample);
@@ -144,6 +166,7 @@ impl Comparison<'_> {
 fn compared<'a>(
     fixture: &'a BTreeMap<String, Tensor>,
     architecture: &'static str,
+    peer: &Autocast,
 ) -> Comparison<'a> {
     let shape = [BATCH, 3, SIZE, SIZE];
     let pixels = || tensor(uniform(PIXELS, &shape), &shape).set_requires_grad(true);
@@ -156,17 +179,31 @@ fn compared<'a>(
     let folded = network.folded().unwrap();
     comparison.compare("eval.logits", " folded", &folded.logits(&x).unwrap());
     comparison.compare("eval.features", " folded", &folded.features(&x).unwrap());
+    let [exact, rounded] = [Precision::F32, Precision::Bf16].map(|precision| {
+        let x = pixels();
+        gradient(&network.folded_at(precision).unwrap().logits(&x).unwrap(), &x)
+    });
+    let cosine = (&exact * &rounded).sum(Kind::Double) / (exact.norm() * rounded.norm());
+    let apart = 1.0 - cosine.double_value(&[]);
+    comparison.compare_bf16("gradient", apart, peer.eval_gradient);
     drop((network, folded));
 
     let network = filled(architecture, Fill::separation(architecture));
+    let half = network.copy().unwrap().at(Precision::Bf16);
     let x = pixels();
-    comparison.compare_gradient("eval", "", &network.eval_logits(&x).unwrap(), &x);
+    let logits = network.eval_logits(&x).unwrap();
+    let rounded = half.folded().unwrap().logits(&x.detach()).unwrap();
+    comparison.compare_bf16("eval.logits", relative(&rounded, &logits), peer.eval_logits);
+    comparison.compare_gradient("eval", "", &logits, &x);
     let x = pixels();
     let logits = network.folded().unwrap().logits(&x).unwrap();
     comparison.compare_gradient("eval", " folded", &logits, &x);
     let x = pixels();
     let draws = Draws { stream: Stream::new(0, "dropout"), ids: &[0, 1, 2, 3] };
     let logits = network.train_logits(&x, draws).unwrap();
+    let rounded = half.train_logits(&x.detach(), draws).unwrap();
+    comparison.compare_bf16("train.logits", relative(&rounded, &logits), peer.train_logits);
+    drop(half);
     comparison.compare("train.logits", "", &logits);
     comparison.compare_gradient("train", "", &logits, &x);
     let running = format!("{architecture}.train.running.");
@@ -180,17 +217,30 @@ fn compared<'a>(
 }
 
 #[test]
-fn every_architecture_equals_pytorchs_in_both_modes() {
+fn every_architecture_equals_pytorchs_in_both_modes_and_bf16_is_as_near() {
     let fixture = fixture();
     let written: BTreeSet<&str> =
         fixture.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
     let known: BTreeSet<&str> = MODELS.iter().map(|entry| entry.spec.name).collect();
     assert_eq!(known, written);
+    let autocast = autocast();
     let mut failures = Vec::new();
     for architecture in known {
-        failures.extend(compared(&fixture, architecture).failures);
+        failures.extend(compared(&fixture, architecture, &autocast[architecture]).failures);
     }
     assert!(failures.is_empty(), "differ from PyTorch:\n{}", failures.join("\n"));
+}
+
+/// How far PyTorch's autocast to bf16 is from its own f32: `tests/parity/autocast.py`.
+#[derive(serde::Deserialize)]
+struct Autocast {
+    eval_logits: f64,
+    train_logits: f64,
+    eval_gradient: f64,
+}
+
+fn autocast() -> BTreeMap<String, Autocast> {
+    serde_json::from_str(include_str!("../../tests/parity/autocast.json")).unwrap()
 }
 
 /// What the script counts with hooks, of one image.
