@@ -1,0 +1,45 @@
+//! Mirroring left and right.
+
+use super::frame::Frame;
+use super::step::{ByteStep, Step};
+use super::{Build, Pipeline};
+use crate::error::Result;
+use crate::registry::{Args, Entry, Example, Home, Param, Spec};
+use crate::seed::Stream;
+
+/// `transform::random_flip`.
+pub const ENTRY: Entry<Build> = Entry {
+    spec: Spec {
+        name: "random_flip",
+        home: Home::Namespace("transform"),
+        doc: "Mirrors left and right, or not.",
+        inputs: &[],
+        params: &[Param::float("p", 0.5, 0.0, "The probability that it does.").up_to(1.0)],
+        returns: "transform",
+        example: Example { code: "transform::random_flip()", shows: "random_flip(0.5)" },
+        cite: "torchvision 0.28 RandomHorizontalFlip, 2026",
+        version: 1,
+    },
+    build,
+};
+
+struct RandomFlip {
+    p: f64,
+}
+
+fn build(args: &Args) -> Result<Pipeline> {
+    Ok(Pipeline::one(Step::bytes(args, RandomFlip { p: args.float("p")? })))
+}
+
+impl ByteStep for RandomFlip {
+    fn apply<'a>(&self, frame: Frame<'a>, stream: Stream) -> Result<Frame<'a>> {
+        match f64::from(stream.generator().uniform()) < self.p {
+            true => Ok(frame.mirror()),
+            false => Ok(frame),
+        }
+    }
+
+    fn is_random(&self) -> bool {
+        true
+    }
+}
