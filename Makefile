@@ -76,7 +76,7 @@ bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
 
 parity: $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
-	for script in logistic resize resnet8 stats architectures; do .python/bin/python tests/parity/$$script.py || exit 1; done
+	for script in logistic resize resnet8 stats architectures transforms; do .python/bin/python tests/parity/$$script.py || exit 1; done
 
 audit: tools ## Check licences, sources and advisories of all dependencies
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version $(DENY)

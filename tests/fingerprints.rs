@@ -61,6 +61,13 @@ fn script(spec: &Spec) -> Option<String> {
              [d.train.len + 0.0, d.val.len + 0.0, d.test.len + 0.0, m.evaluate(d.test).loss]",
             spec.path()
         ),
+        Home::Namespace("transform") if spec.inputs.is_empty() => format!(
+            "let x = dataset::fashion_mnist(#{{ limit: 100 }}).test.images(0..4);\n\
+             let x = x * tensor::full([4, 3, 1, 1], 1.0);\n\
+             let y = {}().apply(transform::resize(#{{ size: 40 }}).apply(x));\n\
+             [y.mean, (y * y).mean, (y * y * y).mean]",
+            spec.path()
+        ),
         Home::Namespace("train") => format!(
             "{NET} let t = m.train(d, #{{ epochs: 2, objective: {} }}); [t.curve[1].loss]",
             if spec.name == "clean" { "train::clean()".to_owned() } else { made }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// The kinds of values that are handles: they have a name and an address.
 pub const HANDLES: &[&str] =
-    &["dataset", "split", "model", "attack", "objective", "protocol", "cells"];
+    &["dataset", "split", "transform", "model", "attack", "objective", "protocol", "cells"];
 
 /// What a script can name.
 #[derive(Clone, Default)]

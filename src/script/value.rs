@@ -8,6 +8,7 @@ use crate::script::limits::LIST;
 use crate::script::verbs::{Cells, ScriptTensor};
 use crate::train::Arm;
 use crate::transfer::Protocol;
+use crate::transform::Transform;
 use rhai::{Array, Dynamic, ImmutableString};
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
@@ -68,6 +69,7 @@ pub fn handle(value: &Dynamic) -> Option<Rc<dyn Handle>> {
     of::<Dataset>(value)
         .or_else(|| of::<Split>(value))
         .or_else(|| of::<Model>(value))
+        .or_else(|| of::<Transform>(value))
         .or_else(|| of::<Attacker>(value))
         .or_else(|| of::<Arm>(value))
         .or_else(|| of::<Protocol>(value))

@@ -82,3 +82,30 @@ impl ByteStep for Downscale {
         frame.resize(self.small(size), self.down)?.resize(size, self.up)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Value;
+    use crate::transform::parity::{made, picture};
+
+    #[test]
+    fn down_and_up_is_two_resizes() {
+        let source = picture(50, 41, 3, 6);
+        let bytes = |pipeline: &Pipeline, picture| {
+            pipeline.raster(Frame::from(picture), Stream::new(0, "")).unwrap()
+        };
+        let list = |height: f64, width: f64| Value::Floats(vec![height, width]);
+        let up = ("filter", Value::Text("nearest".to_owned()));
+        let options = [("factor", Value::Float(3.0)), ("up", Value::Text("nearest".to_owned()))];
+        let small = bytes(&made("resize", &[("size", list(14.0, 17.0))]), source.clone());
+        let expected = bytes(&made("resize", &[("size", list(41.0, 50.0)), up]), small);
+        assert_eq!(bytes(&made("downscale", &options), source.clone()), expected);
+        let larger = made("downscale", &[("size", Value::Int(41))]);
+        assert_eq!(bytes(&larger, source.clone()), source);
+        let by_size = made("downscale", &[("size", Value::Int(10))]);
+        let small = bytes(&made("resize", &[("size", Value::Float(10.0))]), source.clone());
+        let expected = bytes(&made("resize", &[("size", list(41.0, 50.0))]), small);
+        assert_eq!(bytes(&by_size, source), expected);
+    }
+}

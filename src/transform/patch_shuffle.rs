@@ -19,8 +19,8 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[Param::int("grid", 4, 1, "Patches in a row and in a column.").up_to(4096.0)],
         returns: "transform",
         example: Example {
-            code: "let x = dataset::digits().test.images(0..2);\n\
-                   transform::patch_shuffle(#{ grid: 2 }).apply(x).sum == x.sum",
+            code: "let x = dataset::fashion_mnist().test.images(0..2);\n\
+                   (transform::patch_shuffle(#{ grid: 2 }).apply(x).sum - x.sum).abs() < 0.01",
             shows: "true",
         },
         cite: "",
@@ -68,5 +68,41 @@ impl ByteStep for PatchShuffle {
 
     fn is_random(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::image::Raster;
+    use crate::seed::Stream;
+    use crate::transform::Frame;
+    use crate::transform::parity::made;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn patches_move_whole_and_the_rest_stays() {
+        // Every pixel says where it was.
+        let bytes = (0..9u8).flat_map(|y| (0..10u8).flat_map(move |x| [x, y, 200])).collect();
+        let source = Raster::new(10, 9, 3, bytes).unwrap();
+        let step = made("patch_shuffle", &[("grid", 3.into())]);
+        let mut orders = BTreeSet::new();
+        for seed in 0..20 {
+            let found = step.raster(Frame::from(&source), Stream::new(seed, "")).unwrap();
+            let at = |x: usize, y: usize| {
+                let pixel = &found.bytes()[(y * 10 + x) * 3..][..2];
+                (usize::from(pixel[0]), usize::from(pixel[1]))
+            };
+            let order: Vec<_> = (0..9).map(|patch| at(patch % 3 * 3, patch / 3 * 3)).collect();
+            for y in 0..9 {
+                for x in 0..9 {
+                    let (left, top) = order[y / 3 * 3 + x / 3];
+                    assert_eq!(at(x, y), (left + x % 3, top + y % 3));
+                }
+                assert_eq!(at(9, y), (9, y));
+            }
+            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 9);
+            orders.insert(order);
+        }
+        assert!(orders.len() > 15, "{}", orders.len());
     }
 }

@@ -17,11 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
         inputs: &[],
         params: &[Param::int("block", 4, 1, "The side of a block in pixels.").up_to(4096.0)],
         returns: "transform",
-        example: Example {
-            code: "transform::pixelate(#{ block: 8 })\
-                   .apply(dataset::digits().test.images(0..1)).to_array()[63] * 255.0",
-            shows: "88.0",
-        },
+        example: Example { code: "transform::pixelate(#{ block: 8 })", shows: "pixelate(8)" },
         cite: "",
         version: 1,
     },
@@ -65,5 +61,32 @@ impl ByteStep for Pixelate {
             }
         }
         Ok(Frame::from(picture))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::transform::Frame;
+    use crate::transform::parity::{made, picture};
+
+    #[test]
+    fn a_block_has_its_mean_colour() {
+        let source = picture(23, 18, 3, 5);
+        let step = made("pixelate", &[("block", 5.into())]);
+        let found = step.raster(Frame::from(&source), crate::seed::Stream::new(0, "")).unwrap();
+        let at =
+            |bytes: &[u8], x: usize, y: usize, c: usize| f64::from(bytes[(y * 23 + x) * 3 + c]);
+        for (x, y, c) in
+            (0..23).flat_map(|x| (0..18).flat_map(move |y| (0..3).map(move |c| (x, y, c))))
+        {
+            let columns = x / 5 * 5..(x / 5 * 5 + 5).min(23);
+            let rows = y / 5 * 5..(y / 5 * 5 + 5).min(18);
+            let pixels = (columns.len() * rows.len()) as f64;
+            let sum: f64 = rows
+                .flat_map(|y| columns.clone().map(move |x| (x, y)))
+                .map(|(x, y)| at(source.bytes(), x, y, c))
+                .sum();
+            assert!((at(found.bytes(), x, y, c) - sum / pixels).abs() <= 0.5 + 1e-9);
+        }
     }
 }

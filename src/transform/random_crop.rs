@@ -65,3 +65,28 @@ impl ByteStep for RandomCrop {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::seed::Stream;
+    use crate::transform::Frame;
+    use crate::transform::parity::{made, picture};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_place_is_equally_likely() {
+        let source = picture(4, 4, 3, 1);
+        let step = made("random_crop", &[("size", 4.0.into()), ("padding", 1.into())]);
+        let mut counts = BTreeMap::new();
+        for seed in 0..1800 {
+            let found = step.raster(Frame::from(&source), Stream::new(seed, "")).unwrap();
+            *counts.entry(found.into_bytes()).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 9);
+        // 200 each; the deviation of a count is 13.3.
+        assert!(counts.values().all(|count| (140..260).contains(count)), "{:?}", counts.values());
+        let large = made("random_crop", &[("size", 7.0.into()), ("padding", 1.into())]);
+        let error = large.raster(Frame::from(&source), Stream::new(0, "")).unwrap_err();
+        assert_eq!(error.to_string(), "random_crop: expected at least 7 x 7 pixels, found 4 x 4");
+    }
+}

@@ -43,3 +43,25 @@ impl ByteStep for RandomFlip {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::seed::Stream;
+    use crate::transform::Frame;
+    use crate::transform::parity::{made, picture};
+
+    #[test]
+    fn the_share_of_mirrored_pictures_is_the_probability() {
+        let source = picture(5, 3, 3, 1);
+        for p in [0.0, 0.25, 1.0] {
+            let step = made("random_flip", &[("p", p.into())]);
+            let flipped = (0..2000).filter(|seed| {
+                let stream = Stream::new(*seed, "");
+                step.raster(Frame::from(&source), stream).unwrap() != source
+            });
+            let share = flipped.count() as f64 / 2000.0;
+            // Four standard errors: 4 sqrt(p (1 - p) / 2000).
+            assert!((share - p).abs() <= 0.039 * (p * (1.0 - p) * 4.0 / 0.75).sqrt(), "{share}");
+        }
+    }
+}

@@ -26,6 +26,7 @@ pub const PLAIN: &[Kind] = &[
 pub const OWN: &[Kind] = &[
     kind("dataset", "Labelled images in three splits: train, val and test."),
     kind("split", "Images and their labels, one part of a dataset."),
+    kind("transform", "What is done to pictures before a network sees them."),
     kind("model", "A network with its weights; the normalisation of pixels is part of it."),
     kind("attack", "What perturbs a batch of images within a ball around each of them."),
     kind("objective", "What a training step minimises."),

@@ -7,8 +7,10 @@ use crate::error::{Error, Result, nearest};
 use crate::model::{MODELS, Model};
 use crate::registry::{Args, Entry, Example, Handle, Spec, Value, one};
 use crate::script::binding::{Binder, Call};
+use crate::script::verbs::ScriptTensor;
 use crate::train::{Arm, OBJECTIVES};
 use crate::transfer::{PROTOCOLS, Protocol};
+use crate::transform::{self, PRESETS, TRANSFORMS, Transform};
 use rhai::{Dynamic, ImmutableString};
 use std::rc::Rc;
 
@@ -32,6 +34,20 @@ pub fn bind(binder: &mut Binder, context: &Context) {
             call.at(Attacker::build(entry, &call.args)).map(Dynamic::from)
         });
     }
+    for entry in TRANSFORMS.iter().chain(PRESETS) {
+        binder.function(&entry.spec, move |call: Call| {
+            call.at(Transform::build(entry, &call.args)).map(Dynamic::from)
+        });
+    }
+    binder.method::<Transform>(&transform::APPLY, |call: Call| {
+        let transform: Transform = call.receiver()?;
+        let applied = || {
+            let images: ScriptTensor = call.args.handle("images")?;
+            let (seed, epoch) = (call.args.int("seed")?, call.args.int("epoch")?);
+            transform::apply(&transform.pipeline, images.tensor(), seed, epoch)
+        };
+        call.at(applied()).map(|images| Dynamic::from(ScriptTensor::new(images)))
+    });
     for entry in OBJECTIVES {
         binder.function(&entry.spec, move |call: Call| {
             call.at(Arm::build(entry, &call.args)).map(Dynamic::from)
@@ -45,6 +61,7 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     handle_type::<Dataset>(binder, "dataset");
     handle_type::<Split>(binder, "split");
     handle_type::<Model>(binder, "model");
+    handle_type::<Transform>(binder, "transform");
     handle_type::<Attacker>(binder, "attack");
     handle_type::<Arm>(binder, "objective");
     handle_type::<Protocol>(binder, "protocol");
@@ -144,6 +161,10 @@ pub(super) fn handle_type<T: Handle + Clone>(binder: &mut Binder, name: &str) {
 /// No such entry, or one that needs inputs.
 pub fn by_name(kind: &'static str, name: &str) -> Result<Value> {
     match kind {
+        "transform" => match PRESETS.iter().any(|entry| entry.spec.name == name) {
+            true => made(PRESETS, kind, name, Transform::build),
+            false => made(TRANSFORMS, kind, name, Transform::build),
+        },
         "protocol" => made(PROTOCOLS, kind, name, Protocol::build),
         "attack" => made(ATTACKS, kind, name, Attacker::build),
         "objective" => made(OBJECTIVES, kind, name, Arm::build),
@@ -158,6 +179,7 @@ pub fn names_of(kind: &str) -> Vec<&'static str> {
         free.map(|entry| entry.spec.name).collect()
     }
     match kind {
+        "transform" => [names(TRANSFORMS), names(PRESETS)].concat(),
         "protocol" => names(PROTOCOLS),
         "attack" => names(ATTACKS),
         "objective" => names(OBJECTIVES),

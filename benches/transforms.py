@@ -1,0 +1,78 @@
+"""Compares transforms of one picture with torchvision on Pillow, in alternation.
+
+Usage: transforms.py [--rounds N] [--count N]. Cargo builds our side. Both transform a picture of
+500 by 375 pixels, decoded already, on one core; CPU times are compared, and the first round is
+left out.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import time
+
+import numpy as np
+import torch
+import torchvision.transforms as T
+from PIL import Image
+
+CONFIGS = {
+    "resize": T.Resize(256),
+    "bicubic": T.Resize(256, T.InterpolationMode.BICUBIC),
+    "random_resized_crop": T.RandomResizedCrop(224),
+    "color_jitter": T.ColorJitter(0.1, 0.1, 0.1),
+    "salman2020_train:numbers": T.Compose(
+        [T.RandomResizedCrop(224), T.RandomHorizontalFlip(), T.ToTensor()]
+    ),
+    "salman2020_test:numbers": T.Compose([T.Resize(256), T.CenterCrop(224), T.ToTensor()]),
+}
+
+
+def built():
+    """The path of our side, built by cargo."""
+    command = ["cargo", "build", "--locked", "--release", "--bench", "transforms"]
+    output = subprocess.run(
+        [*command, "--message-format=json"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    artifacts = map(json.loads, output.splitlines())
+    return next(
+        a["executable"] for a in artifacts if a.get("target", {}).get("name") == "transforms"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--count", type=int, default=100)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    pipe = subprocess.PIPE
+    ours = subprocess.Popen([built()], stdin=pipe, stdout=pipe, text=True)
+    print("config                    peer ms  ours ms  ratio of medians, of minima [min, max]")
+    for name, transform in CONFIGS.items():
+        times = []
+        for _ in range(options.rounds + 1):
+            start = time.process_time()
+            for _ in range(options.count):
+                transform(picture)
+            peer = time.process_time() - start
+            ours.stdin.write(f"{name} {options.count}\n")
+            ours.stdin.flush()
+            times.append((peer, float(ours.stdout.readline().split()[1])))
+        peers, own = (list(side) for side in zip(*times[1:]))
+        ratios = [peer / one for peer, one in zip(peers, own)]
+        per_image = 1000 / options.count
+        print(
+            f"{name:25} {statistics.median(peers) * per_image:7.3f}"
+            f"  {statistics.median(own) * per_image:7.3f}"
+            f"  {statistics.median(peers) / statistics.median(own):.2f}, {min(peers) / min(own):.2f}"
+            f" [{min(ratios):.2f}, {max(ratios):.2f}]",
+            flush=True,
+        )
+    ours.stdin.close()
+    ours.wait()
+
+
+main()
