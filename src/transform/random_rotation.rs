@@ -62,10 +62,10 @@ pub(super) fn rotated(picture: Raster, degrees: f64) -> Result<Raster> {
     let source = picture.bytes();
     // Quarters are exact in Pillow, and are no affine maps there.
     let quarter = match degrees {
-        d if d == 0.0 => return Ok(picture),
-        d if d == 180.0 => Some(2),
-        d if d == 90.0 && width == height => Some(1),
-        d if d == 270.0 && width == height => Some(3),
+        0.0 => return Ok(picture),
+        180.0 => Some(2),
+        90.0 if width == height => Some(1),
+        270.0 if width == height => Some(3),
         _ => None,
     };
     let mut out = vec![0; source.len()];
