@@ -64,7 +64,7 @@ fn script(spec: &Spec) -> Option<String> {
         Home::Namespace("transform") if spec.inputs.is_empty() => format!(
             "let x = dataset::fashion_mnist(#{{ limit: 100 }}).test.images(0..4);\n\
              let x = x * tensor::full([4, 3, 1, 1], 1.0);\n\
-             let y = {}().apply(transform::resize(#{{ size: 40 }}).apply(x));\n\
+             let y = {}().apply(transform::resize(#{{ size: 64 }}).apply(x));\n\
              [y.mean, (y * y).mean, (y * y * y).mean]",
             spec.path()
         ),
