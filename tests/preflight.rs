@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 #[path = "preflight/faults.rs"]
 mod faults;
+#[path = "preflight/files.rs"]
+mod files;
 
 /// The trials.
 pub fn tests() -> Vec<Trial> {
@@ -25,7 +27,7 @@ pub fn tests() -> Vec<Trial> {
         law("check_runs_nothing_and_says_ok", check_only),
         law("scripts_and_examples_pass_clean", no_false_alarm),
         law("what_runs_passes_clean", what_runs),
-        law("a_missing_file_is_found_where_it_is_surely_read", missing_file),
+        law("a_missing_file_is_found_where_it_is_surely_read", files::missing_file),
         law("a_name_of_two_types_is_not_judged", two_types),
         law("functions_see_parameters_constants_and_imports_only", functions),
         law("an_open_comment_is_an_error_where_it_starts", open_comment),
@@ -204,31 +206,6 @@ fn what_runs() -> Result<(), Failed> {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
-}
-
-/// A file is looked for where the script surely reads it and does not write it itself.
-fn missing_file() -> Result<(), Failed> {
-    let lab = Lab::new();
-    lab.script("read.rhai", "print(\"started\");\nlet m = model::load(\"nowhere.pt\");\n");
-    let ran = lab.run(&["read.rhai"]);
-    let said =
-        ran.err.contains("read.rhai:2:21") && ran.err.contains("load: no file \"nowhere.pt\" in");
-    if !said || !ran.out.is_empty() {
-        return Err(format!("not found before the run:\n{}{}", ran.out, ran.err).into());
-    }
-    lab.script(
-        "later.rhai",
-        "let paper = param(\"paper\", false, \"whether\");\n\
-         if paper { model::load(\"nowhere.pt\") }\n\
-         let load = || model::load(\"nowhere.pt\");\n\
-         model::resnet8(#{ width: 4, size: 8 }).save(\"kept\");\n\
-         print(model::load(\"kept.safetensors\"));\n",
-    );
-    let ran = lab.run(&["later.rhai"]);
-    if ran.code != Some(0) || !ran.out.contains("resnet8: width 4") {
-        return Err(format!("a false alarm:\n{}{}", ran.out, ran.err).into());
-    }
-    Ok(())
 }
 
 /// Where a variable may be of two types nothing is said of it; a shadowed one is what it is.
