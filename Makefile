@@ -29,6 +29,8 @@ else
   INSTALLED := $(if $(filter 1,$(CUDA)),$(CUDA_TOO),$(or $(wildcard $(CUDA_TOO)),$(CPU)))
 endif
 PEERS := .python/installed-$(TORCH)
+# The others are imported by these.
+SCRIPTS := $(filter-out %/fixture.py %/record.py %/releases.py,$(wildcard tests/parity/*.py))
 
 .PHONY: help tools libtorch python build study test bench parity audit clean distclean
 
@@ -75,8 +77,10 @@ test: libtorch ## Pass every check and every test
 bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
 
-parity: $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
-	for script in logistic resize resnet8 stats architectures transforms; do .python/bin/python tests/parity/$$script.py || exit 1; done
+parity: build $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
+	@failed=; for script in $(SCRIPTS); do \
+	  echo "$$script"; .python/bin/python $$script || failed+=" $$script"; \
+	done; if [ "$$failed" ]; then echo "make: not reproduced by:$$failed" >&2; exit 1; fi
 
 audit: tools ## Check licences, sources and advisories of all dependencies
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version $(DENY)

@@ -2,107 +2,53 @@
 
 Each file is written by PyTorch (or pickle, safetensors, numpy) and read back here; its tensors,
 their bytes, strides and sharing, and its plain values go into checkpoints/expected.json and
-checkpoints/expected.safetensors. `robustness.pt` has the layout that MadryLab/robustness (a954124)
-writes, for a small residual network put together from torchvision's blocks, with its logits.
+checkpoints/expected.safetensors. Among them are the layouts of `releases.py`, with their logits.
 
-Needs torch, torchvision, dill, safetensors and numpy: `python tests/parity/checkpoints.py`.
+Addresses and random ids make files differ from run to run: a committed file stays as long as
+Python finds the same in it.
 """
 
 import argparse
 import collections
+import contextlib
+import copy
 import datetime
 import io
-import json
 import pathlib
 import pickle
+import shutil
+import sys
+import tempfile
 import warnings
 import zipfile
 
 import dill
 import numpy as np
 import torch
-import torchvision
-from safetensors.torch import save_file
+import torch._sources
+from safetensors.torch import load_file, save_file
 from torch import nn
+
+import fixture
+import record
+import releases
 
 warnings.filterwarnings("ignore")
 # Files hold the places of sources, which are of no interest.
 torch.serialization.get_source_lines_and_file = lambda value: (["class Scale: ...\n"], 1, "train.py")
+lines_and_file = torch._sources.get_source_lines_and_file
+torch._sources.get_source_lines_and_file = lambda *args: (*lines_and_file(*args)[:2], "train.py")
 FOLDER = pathlib.Path(__file__).with_name("checkpoints")
-FILES, RESULTS = {}, {}
-# The bytes of all tensors, each content once.
-BYTES, PLACES = bytearray(), {}
-
-
-def place(tensor):
-    """Where the bytes of a tensor, in logical order, are in BYTES: from, to."""
-    dense = tensor.detach().contiguous()
-    raw = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
-    if raw not in PLACES:
-        PLACES[raw] = [len(BYTES), len(BYTES) + len(raw)]
-        BYTES.extend(raw)
-    return PLACES[raw]
-
-
-class Record:
-    """What a value holds, by path: tensors apart from plain values."""
-
-    def __init__(self):
-        self.tensors, self.values, self.storages = {}, {}, {}
-        self.alive = []  # or addresses would be used twice
-
-    def walk(self, value, path):
-        join = lambda key: f"{path}/{key}" if path else str(key)
-        if isinstance(value, np.ndarray):
-            order = value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
-            value = torch.from_numpy(order.copy(order="K"))
-        if isinstance(value, torch.Tensor):
-            if value.is_sparse or value.is_quantized:
-                return
-            self.alive.append(value)
-            storage = value.untyped_storage().data_ptr() if value.numel() else -len(self.tensors)
-            self.storages.setdefault(storage, []).append(path)
-            self.tensors[path] = {
-                "dtype": str(value.dtype).removeprefix("torch."),
-                "shape": list(value.shape),
-                "strides": list(value.stride()),
-                "offset": value.storage_offset(),
-                "parameter": isinstance(value, nn.Parameter),
-                "bytes": place(value),
-            }
-        elif isinstance(value, np.generic):
-            self.values[path] = value.item()
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            small = not isinstance(value, int) or abs(value) < 1 << 63
-            self.values[path] = value if small else str(value)
-        elif isinstance(value, (bytes, bytearray)):
-            self.values[path] = value.hex()
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                self.walk(item, join(key))
-        elif isinstance(value, (list, tuple, collections.deque)):
-            for index, item in enumerate(value):
-                self.walk(item, join(index))
-        elif isinstance(value, (argparse.Namespace, nn.Module)):
-            self.walk(vars(value), path)
-
-    def shared(self):
-        return [paths for paths in self.storages.values() if len(paths) > 1]
+# What each file must give, by its name.
+FILES, CONTENTS = {}, record.Contents()
 
 
 def note(name, value):
-    """Records what a file that holds `value` must give."""
-    record = Record()
-    record.walk(value, "")
-    FILES[name] = {
-        "tensors": record.tensors,
-        "values": record.values,
-        "shared": record.shared(),
-    }
+    FILES[name] = record.record(value, CONTENTS)
 
 
 def save(name, value, legacy=False, **options):
-    torch.save(value, FOLDER / name, _use_new_zipfile_serialization=not legacy, **options)
+    torch.save(value, name, _use_new_zipfile_serialization=not legacy, **options)
     note(name, value)
 
 
@@ -313,8 +259,8 @@ def old_views():
     Pickler(stream, protocol=2).dump(content)
     pickle.dump(["94"], stream, protocol=2)
     stream.write((10).to_bytes(8, "little") + data.numpy().tobytes())
-    (FOLDER / "old_views.pt").write_bytes(stream.getvalue())
-    loaded = torch.load(FOLDER / "old_views.pt", map_location="cpu", weights_only=False)
+    pathlib.Path("old_views.pt").write_bytes(stream.getvalue())
+    loaded = torch.load("old_views.pt", map_location="cpu", weights_only=False)
     assert torch.equal(loaded["part"], data[5:])
     note("old_views.pt", {"all": data.view(2, 5), "part": data[5:]})
 
@@ -328,7 +274,7 @@ def rewritten():
     records = {name: source.read(name) for name in source.namelist()}
 
     def write(name, method, change):
-        with zipfile.ZipFile(FOLDER / name, "w", method) as target:
+        with zipfile.ZipFile(name, "w", method) as target:
             for path, content in records.items():
                 target.writestr(path, change(path, content))
         note(name, value)
@@ -346,107 +292,58 @@ def rewritten():
     write("deflated.pt", zipfile.ZIP_DEFLATED, lambda _, content: content)
     write("big_endian.pt", zipfile.ZIP_STORED, swap)
     for name in ("deflated.pt", "big_endian.pt"):
-        loaded = torch.load(FOLDER / name)
+        loaded = torch.load(name)
         assert all(torch.equal(loaded[key], value[key]) for key in value), name
     torch.serialization.set_crc32_options(False)
     save("no_checksums.pt", value)
     torch.serialization.set_crc32_options(True)
 
 
-class ResNet(nn.Module):
-    """torchvision's residual network with three stages of one block, of 4, 8 and 16 channels."""
-
-    def __init__(self):
-        super().__init__()
-        maker = torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1])
-        maker.inplanes = 4
-        block = torchvision.models.resnet.BasicBlock
-        self.conv1 = nn.Conv2d(3, 4, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4)
-        self.layer1 = maker._make_layer(block, 4, 1)
-        self.layer2 = maker._make_layer(block, 8, 1, stride=2)
-        self.layer3 = maker._make_layer(block, 16, 1, stride=2)
-        self.fc = nn.Linear(16, 10)
-
-    def forward(self, x):
-        x = torch.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean((2, 3)))
+def read(file):
+    """What Python finds in a file."""
+    if file.suffix == ".pkl":
+        return pickle.loads(file.read_bytes())
+    if file.suffix == ".safetensors":
+        return load_file(file)
+    if file.name == "torchscript.pt":
+        module = torch.jit.load(file)
+        return {"weight": module.weight.detach(), "bias": module.bias.detach()}
+    pickler = dill if file.stem.startswith(("dill", "robustness")) else pickle
+    value = torch.load(file, map_location="cpu", weights_only=False, pickle_module=pickler)
+    if file.name == "old_views.pt":
+        # PyTorch gives a view a storage object of its own in the same memory.
+        whole, part = value["all"], value["part"]
+        assert part.data_ptr() == whole[1].data_ptr()
+        value["part"] = whole.as_strided(part.shape, part.stride(), 5)
+    return value
 
 
-class InputNormalize(nn.Module):
-    """robustness/helpers.py."""
-
-    def __init__(self, mean, std):
-        super().__init__()
-        self.register_buffer("new_mean", mean[..., None, None])
-        self.register_buffer("new_std", std[..., None, None])
-
-    def forward(self, x):
-        return (torch.clamp(x, 0, 1) - self.new_mean) / self.new_std
+def gives(file, expected):
+    """Whether Python finds in a file what it must."""
+    try:
+        # Of a copy, since the bytes of another tensor would be added.
+        return record.record(read(file), copy.deepcopy(CONTENTS)) == expected
+    except Exception as error:
+        print(f"{file.name}: {type(error).__name__}: {error}")
+        return False
 
 
-class Attacker(nn.Module):
-    def __init__(self, model, normalize):
-        super().__init__()
-        self.normalize, self.model = normalize, model
+def settle(new):
+    """Keeps each committed file that holds what the one in `new` holds; whether all are kept."""
+    kept = True
+    for name, expected in FILES.items():
+        assert gives(new / name, expected), f"{name}: read back otherwise than written"
+        committed = FOLDER / name
+        if committed.exists() and gives(committed, expected):
+            continue
+        kept &= not committed.exists()
+        print(f"{name}: {'differs' if committed.exists() else 'new'}")
+        shutil.copy(new / name, committed)
+    return kept
 
 
-class AttackerModel(nn.Module):
-    """robustness/attacker.py: all of the network is listed twice."""
-
-    def __init__(self, model, mean, std):
-        super().__init__()
-        self.normalizer = InputNormalize(mean, std)
-        self.model = model
-        self.attacker = Attacker(model, InputNormalize(mean, std))
-
-    def forward(self, x):
-        return self.model(self.normalizer(x))
-
-
-def robustness():
-    net = ResNet()
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.3)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.2)
-            module.num_batches_tracked.fill_(77)
-    mean, std = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.2023, 0.1994, 0.2010])
-    model = nn.DataParallel(AttackerModel(net, mean, std))
-    model.module = model.module.cpu()
-    optimizer = torch.optim.SGD(model.module.model.parameters(), 0.1, 0.9, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=50)
-    for parameter in model.module.model.parameters():
-        parameter.grad = torch.randn_like(parameter) * 0.01
-    optimizer.step(), schedule.step()
-    save(
-        "robustness.pt",
-        {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-            "epoch": 150,
-            "amp": None,
-            "nat_prec1": torch.tensor(57.25),
-        },
-        legacy=True,
-        pickle_module=dill,
-    )
-    images = torch.rand(4, 3, 16, 16)
-    with torch.no_grad():
-        logits = model.module.eval()(images)
-    RESULTS["robustness.images"] = images
-    RESULTS["robustness.logits"] = logits
-
-
-def main():
-    torch.manual_seed(0)
-    FOLDER.mkdir(exist_ok=True)
-    for old in FOLDER.iterdir():
-        old.unlink()
+def write_all():
+    """Writes all files into the current folder."""
     for protocol in (2, 3, 4, 5):
         save(f"zip_{protocol}.pt", basics(), pickle_protocol=protocol)
     for protocol in (1, 2, 3, 4, 5):
@@ -467,19 +364,30 @@ def main():
         name = f"pickle_{protocol}.pkl"
         plain = {key: value for key, value in basics().items() if key != "weight"}
         value = {"basics": plain, "arrays": arrays()}
-        (FOLDER / name).write_bytes(pickle.dumps(value, protocol=protocol))
+        pathlib.Path(name).write_bytes(pickle.dumps(value, protocol=protocol))
         note(name, value)
     scripted = torch.jit.script(nn.Linear(3, 2))
-    scripted.save(FOLDER / "torchscript.pt")
+    scripted.save("torchscript.pt")
     note("torchscript.pt", {"weight": scripted.weight.detach(), "bias": scripted.bias.detach()})
     numbers = {name: value for name, value in dtypes().items() if "complex128" not in name}
-    save_file(numbers, FOLDER / "weights.safetensors", metadata={"format": "pt", "by": "rtscript"})
+    save_file(numbers, "weights.safetensors", metadata={"format": "pt", "by": "rtscript"})
     note("weights.safetensors", numbers)
-    robustness()
-    RESULTS["bytes"] = torch.frombuffer(BYTES, dtype=torch.uint8)
-    save_file(RESULTS, FOLDER / "expected.safetensors")
-    text = json.dumps(FILES, separators=(",", ":"))
-    (FOLDER / "expected.json").write_text(text + "\n")
+    return releases.save_all(save)
+
+
+def main():
+    torch.manual_seed(0)
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as new, contextlib.chdir(new):
+        results = write_all()
+        kept = settle(pathlib.Path(new))
+    results["bytes"] = torch.frombuffer(CONTENTS.bytes, dtype=torch.uint8)
+    results = {name: tensor.numpy() for name, tensor in results.items()}
+    expected = FOLDER / "expected"
+    kept &= fixture.keep(expected.with_suffix(".json"), FILES, tolerance=0.0)
+    kept &= fixture.keep(expected.with_suffix(".safetensors"), results, tolerance=1e-5)
+    if not kept:
+        sys.exit("checkpoints.py: expected the committed files, found others")
 
 
 if __name__ == "__main__":

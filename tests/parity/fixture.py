@@ -15,10 +15,10 @@ def distance(old, new):
         if old.keys() != new.keys():
             return math.inf
         return max((distance(old[key], new[key]) for key in old), default=0.0)
-    if isinstance(old, list) and any(isinstance(item, (dict, str)) for item in old):
+    if isinstance(old, list) and not numeric(old):
         if not isinstance(new, list) or len(old) != len(new):
             return math.inf
-        return max(distance(*pair) for pair in zip(old, new))
+        return max((distance(*pair) for pair in zip(old, new)), default=0.0)
     a, b = np.asarray(old), np.asarray(new)
     if a.shape != b.shape or a.dtype != b.dtype:
         return math.inf
@@ -29,32 +29,40 @@ def distance(old, new):
     return apart if math.isfinite(apart) else math.inf
 
 
+def numeric(values):
+    """Whether nested lists hold numbers only, as an array does."""
+    return all(numeric(v) if isinstance(v, list) else isinstance(v, (int, float)) for v in values)
+
+
 def parsed(file):
     if file.suffix == ".json":
         return json.loads(file.read_text())
     return safetensors.numpy.load_file(file)
 
 
-def save(script, content, tolerance, suffix=".json", indent=None):
-    """Makes `content` the fixture beside `script`.
+def keep(file, content, tolerance, indent=None):
+    """Makes `content` the fixture `file` (.json or .safetensors); whether it was that before.
 
     A fixture that is within `tolerance` (relative to the norm of each array) stays as it is, to
-    the byte. One that differs is overwritten, for `git diff` to show, and the process ends with
-    an error.
+    the byte. One that differs is overwritten, for `git diff` to show.
     """
-    file = pathlib.Path(script).with_suffix(suffix)
-    if suffix == ".json":
-        data = (json.dumps(content, indent=indent) + "\n").encode()
+    if file.suffix == ".json":
+        separators = (",", ":") if indent is None else None
+        data = (json.dumps(content, indent=indent, separators=separators) + "\n").encode()
         content = json.loads(data)
     else:
         data = safetensors.numpy.save(content)
-    if not file.exists():
-        file.write_bytes(data)
-        print(f"{file.name}: new")
-        return
-    apart = distance(parsed(file), content)
-    if apart <= tolerance:
-        print(f"{file.name}: reproduced to {apart:.1e}, tolerance {tolerance:.0e}")
-        return
+    apart = distance(parsed(file), content) if file.exists() else None
+    if apart is not None and apart <= tolerance:
+        print(f"{file.name}: reproduced to {apart:.1e}, tolerance {tolerance:.0e}", flush=True)
+        return True
     file.write_bytes(data)
-    sys.exit(f"{file.name}: expected the committed values to {tolerance:.0e}, found {apart:.1e}")
+    print(f"{file.name}: {'new' if apart is None else f'differs by {apart:.1e}'}", flush=True)
+    return apart is None
+
+
+def save(script, content, tolerance, suffix=".json", indent=None):
+    """As `keep`, of the fixture beside `script`; one that differs ends the process with an error."""
+    file = pathlib.Path(script).with_suffix(suffix)
+    if not keep(file, content, tolerance, indent):
+        sys.exit(f"{file.name}: expected the committed values to {tolerance:.0e}, found others")

@@ -1,7 +1,7 @@
 //! A checkpoint in the layout of the robustness library, and weights that do not fit.
 
 use super::*;
-use crate::checkpoint::decode;
+use crate::checkpoint::{decode, state_dict};
 use crate::context::{Context, Silent};
 use crate::registry::Value;
 use crate::store::{Manifest, Store};
@@ -47,19 +47,51 @@ fn loaded(file: &str, options: &[(&str, Value)]) -> Result<(Model, Network)> {
     Ok((model, network))
 }
 
+/// Compares logits with PyTorch's: `tests/parity/releases.py`.
+fn assert_classifies_as_in_python(name: &str, network: &Network) {
+    let expected = decode(&std::fs::read(format!("{FOLDER}expected.safetensors")).unwrap());
+    let expected: BTreeMap<String, Tensor> = expected.unwrap().into_iter().collect();
+    let logits = network.folded().unwrap().logits(&expected["images"]).unwrap();
+    let expected = &expected[&format!("{name}.logits")];
+    let off = (&logits - expected).abs().max().double_value(&[]);
+    let scale = expected.abs().max().double_value(&[]);
+    assert!(off < 1e-5 * scale, "{name}: {off} of {scale}");
+    assert_eq!(logits.argmax(1, false), expected.argmax(1, false), "{name}");
+}
+
 #[test]
 fn a_checkpoint_of_robustness_classifies_as_in_python() {
     let (model, network) = loaded("robustness.pt", &[("size", Value::Int(16))]).unwrap();
     assert_eq!(model.spec().summary(), "resnet8: width 4, 10 classes, images of 3x16x16");
     assert_eq!(model.spec().architecture.normaliser.mean, [0.4914, 0.4822, 0.4465]);
-    let expected = decode(&std::fs::read(format!("{FOLDER}expected.safetensors")).unwrap());
-    let expected: BTreeMap<String, Tensor> = expected.unwrap().into_iter().collect();
-    let images = &expected["robustness.images"];
-    let logits = network.folded().unwrap().logits(images).unwrap();
-    let off = (&logits - &expected["robustness.logits"]).abs().max().double_value(&[]);
-    let scale = expected["robustness.logits"].abs().max().double_value(&[]);
-    assert!(off < 1e-5 * scale, "{off} of {scale}");
-    assert_eq!(logits.argmax(1, false), expected["robustness.logits"].argmax(1, false));
+    assert_classifies_as_in_python("robustness", &network);
+}
+
+#[test]
+fn a_checkpoint_of_randomized_smoothing_classifies_as_in_python() {
+    let options = [
+        ("size", Value::Int(16)),
+        ("mean", Value::Floats(vec![0.485, 0.456, 0.406])),
+        ("std", Value::Floats(vec![0.229, 0.224, 0.225])),
+    ];
+    let (model, network) = loaded("smoothing.pth.tar", &options).unwrap();
+    assert_eq!(model.spec().summary(), "resnet8: width 4, 10 classes, images of 3x16x16");
+    assert_classifies_as_in_python("smoothing", &network);
+    // Its layer that normalises saves nothing.
+    let (model, _) = loaded("smoothing.pth.tar", &[]).unwrap();
+    assert_eq!(model.spec().architecture.normaliser.mean, [0.5]);
+}
+
+#[test]
+fn of_a_checkpoint_of_timm_the_average_over_steps_is_taken() {
+    let (model, network) = loaded("timm.pth.tar", &[("size", Value::Int(16))]).unwrap();
+    assert_eq!(model.spec().summary(), "resnet8: width 4, 10 classes, images of 3x16x16");
+    assert_classifies_as_in_python("timm", &network);
+    let file = open(Path::new(&format!("{FOLDER}timm.pth.tar"))).unwrap();
+    let last = state_dict(file.root().get("state_dict").unwrap()).unwrap();
+    let (_, bias) = last.into_iter().find(|(name, _)| name == "fc.bias").unwrap();
+    let averaged = network.state().unwrap().into_iter().find(|(name, _)| name == "fc.bias");
+    assert_ne!(averaged.unwrap().1, file.tensor(bias).unwrap());
 }
 
 #[test]
