@@ -75,6 +75,7 @@ fn is_sound(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::load::tests::{context, loaded_from};
+    use super::super::parity::fixture;
     use super::super::{decode, manifest};
     use super::*;
     use crate::error::Kind;
@@ -109,6 +110,30 @@ mod tests {
             assert_eq!(loaded.spec().architecture, model.spec().architecture, "{name}");
             assert_eq!(loaded.spec().classes, 3);
         }
+    }
+
+    /// Header without metadata, and data of a safetensors file.
+    fn halves(file: &[u8]) -> (serde_json::Value, &[u8]) {
+        let (length, rest) = file.split_first_chunk::<8>().unwrap();
+        let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+        let mut header: serde_json::Value = serde_json::from_slice(header).unwrap();
+        header.as_object_mut().unwrap().remove("__metadata__").unwrap();
+        (header, data)
+    }
+
+    /// `tests/parity/export.py` reads a saved model with Python and writes it again.
+    #[test]
+    fn what_python_writes_of_a_saved_model_is_that_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(&folder.path().join("store"));
+        let path = fixture("rewritten.safetensors");
+        let original = loaded_from(&context, &fixture("robustness.pt"), &[]).unwrap();
+        let rewritten = loaded_from(&context, &path, &[]).unwrap();
+        assert!(Manifest::of(open(&path).unwrap().container()).unwrap().is_some());
+        assert_eq!(state(&context, &rewritten), state(&context, &original));
+        assert_eq!(rewritten.spec().architecture, original.spec().architecture);
+        let ours = encoded(&context, &original).unwrap();
+        assert!(halves(&ours) == halves(&fs::read(path).unwrap()));
     }
 
     #[test]
