@@ -76,6 +76,7 @@ test: libtorch ## Pass every check and every test
 
 bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
+	.python/bin/python benches/load.py
 
 parity: build $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
 	@failed=; for script in $(SCRIPTS); do \

@@ -1,7 +1,7 @@
 """A small residual network in the layouts in which robust networks are published.
 
-`checkpoints.py` saves them: the dictionaries are those of MadryLab/robustness (a954124),
-locuslab/smoothing and timm's CheckpointSaver.
+`checkpoints.py` saves them, and benches/load.py a large one. The dictionaries are those of
+MadryLab/robustness (a954124), locuslab/smoothing and timm's CheckpointSaver.
 """
 
 import argparse
@@ -76,9 +76,8 @@ class AttackerModel(nn.Module):
         return self.model(self.normalizer(x))
 
 
-def trained():
-    """A network with an optimizer and a schedule after their first step."""
-    net = ResNet()
+def trained(net):
+    """The network, its optimizer and its schedule after their first step."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.3)
@@ -153,7 +152,7 @@ def timm(save, net, optimizer):
 def save_all(save):
     """Saves a file per layout; the images and each network's logits."""
     with torch.enable_grad():
-        net, optimizer, schedule = trained()
+        net, optimizer, schedule = trained(ResNet())
     models = {"robustness": robustness(save, net, optimizer, schedule)}
     results = {"images": torch.rand(4, 3, 16, 16)}
     models["smoothing"] = smoothing(save, net, optimizer)
