@@ -73,6 +73,26 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The digest of several files that was kept for `version`, a text that names the files with
+    /// all that tells whether they changed.
+    pub fn known_digest(&self, version: &str) -> Option<String> {
+        self.inner.identities.get(&sha256_hex(version.as_bytes()), OF_TEXT)
+    }
+
+    /// Keeps the digest of several files for [`Store::known_digest`], unless the newest of them,
+    /// changed `newest_ns` nanoseconds after 1970, may still change unnoticed.
+    pub fn keep_digest(&self, version: &str, newest_ns: i128, digest: &str) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if now.as_nanos() as i128 - newest_ns > SETTLED.as_nanos() as i128 {
+            self.inner.identities.insert(sha256_hex(version.as_bytes()), OF_TEXT, digest);
+        }
+    }
+}
+
+/// The version of what is kept under the hash of a text: the text says it all.
+const OF_TEXT: Version = Version { size: 0, modified_ns: 0, inode: 0 };
+
 fn hash_of(file: &mut File) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
