@@ -55,7 +55,7 @@ fn script(spec: &Spec) -> Option<String> {
              let e = m.evaluate(dataset::digits(#{{ size: 32, test_limit: 10 }}).test); [e.loss]",
             spec.path()
         ),
-        Home::Namespace("dataset") if spec.name != "mnist" => format!(
+        Home::Namespace("dataset") if ["digits", "fashion_mnist"].contains(&spec.name) => format!(
             "let d = {}(#{{ size: 16 }});\n\
              let m = model::resnet8(#{{ width: 4, size: 16 }});\n\
              [d.train.len + 0.0, d.val.len + 0.0, d.test.len + 0.0, m.evaluate(d.test).loss]",

@@ -1,11 +1,12 @@
 //! Images and labels in IDX files, and what is known of them before any pixel is decoded: labels,
 //! lengths and identity.
 
-use super::files::Stored;
+use super::facts::Facts;
 use super::idx;
-use super::pixels::Encoding;
-use super::selection::Contents;
+use super::selection::{Contents, Pictures};
 use super::split::Sample;
+use super::storage::Encoding;
+use super::stored::Stored;
 use crate::error::{Error, Result};
 use serde_json::Value as Json;
 
@@ -71,13 +72,17 @@ impl Archive {
     pub fn contents(
         [train, test]: [(Stored, Stored); 2],
         shape: [i64; 3],
-        classes: i64,
+        classes: &[&str],
+        facts: &'static Facts,
     ) -> Result<Contents> {
-        let (archive, mut samples) = Self::open(vec![train, test], shape, classes)?;
+        let count = classes.len() as i64;
+        let (archive, mut samples) = Self::open(vec![train, test], shape, count)?;
         let test = samples.pop().unwrap_or_default();
         let train = samples.pop().unwrap_or_default();
         let source = archive.identity();
-        Ok(Contents { classes, train, test, source, encoding: archive.encoding(255) })
+        let classes = classes.iter().map(|class| (*class).to_owned()).collect();
+        let pictures = Pictures::Packed(archive.encoding(255));
+        Ok(Contents { classes, facts, train, test, source, pictures })
     }
 
     /// How its pixels are stored; `white` is the stored value of a pixel of 1.0.
@@ -138,10 +143,10 @@ fn read_labels(file: &Stored, classes: i64) -> Result<Vec<i64>> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::dataset::files::NAMES;
-    use crate::dataset::laws::source;
+    use crate::dataset::laws::built_in;
+    use crate::dataset::stored::NAMES;
     use crate::error::Kind;
-    use crate::registry::{Args, Value};
+    use crate::registry::Value;
     use flate2::{Compression, write::GzEncoder};
     use std::fs;
     use std::io::Write;
@@ -186,10 +191,8 @@ pub mod tests {
     }
 
     fn mnist(root: &Path) -> Result<crate::dataset::Dataset> {
-        let entry = &crate::dataset::mnist::ENTRY;
-        let options = vec![("val".to_owned(), Value::Float(0.0))];
-        let args = Args::resolve(&entry.spec, vec![], options).unwrap();
-        (entry.build)(&source(Some(root)), &args)
+        let options = [("val", Value::Float(0.0))];
+        built_in(root, &crate::dataset::mnist::ENTRY, vec![], &options)
     }
 
     /// The error after `damage` is done to plain official files.

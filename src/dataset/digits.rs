@@ -1,9 +1,11 @@
 //! The 8x8 digits of the UCI repository (Alpaydin, Kaynak 1998), as scikit-learn has them.
 
 use super::archive::Archive;
-use super::files::Stored;
-use super::selection::{Contents, PARAMS, is_in_share, ranked, select};
-use super::{Build, Dataset, Source};
+use super::facts::{Facts, Metric};
+use super::selection::{Contents, PARAMS, Pictures, is_in_share, ranked, select};
+use super::stored::Stored;
+use super::{Build, Dataset};
+use crate::context::Context;
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Spec};
 use crate::seed::Stream;
@@ -25,10 +27,12 @@ pub const ENTRY: Entry<Build> = Entry {
     build,
 };
 
+const FACTS: Facts = Facts::new(Metric::Accuracy, 1198, 599);
+
 /// The share of each class that is test.
 const TEST: f64 = 1.0 / 3.0;
 
-fn build(_: &Source, args: &Args) -> Result<Dataset> {
+fn build(_: &Context, args: &Args) -> Result<Dataset> {
     build_embedded(args).map_err(|error| error.within(args.spec().name))
 }
 
@@ -48,8 +52,9 @@ fn build_embedded(args: &Args) -> Result<Dataset> {
         .map(|ranked| ranked.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>());
     let source = archive.identity();
     // A stored pixel counts the inked cells of a 4x4 block.
-    let encoding = archive.encoding(16);
-    select(Contents { classes: 10, train, test, source, encoding }, args)
+    let pictures = Pictures::Packed(archive.encoding(16));
+    let classes = (0..10).map(|digit: i32| digit.to_string()).collect();
+    select(Contents { classes, facts: &FACTS, train, test, source, pictures }, args)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Fashion-MNIST (Xiao, Rasul, Vollgraf 2017).
 
 use super::archive::Archive;
-use super::files::{Stored, find};
+use super::facts::{Facts, Metric};
 use super::selection::{PARAMS, select};
-use super::{Build, Dataset, Source};
+use super::stored::{Stored, find};
+use super::{Build, Dataset};
+use crate::context::Context;
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Spec};
 
@@ -29,6 +31,19 @@ pub const ENTRY: Entry<Build> = Entry {
     build,
 };
 
+const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+const FACTS: Facts = Facts::new(Metric::Accuracy, 60_000, 10_000);
 const FOLDERS: &[&str] = &["fashion-mnist", "fashion_mnist", "FashionMNIST/raw"];
 
 macro_rules! embedded {
@@ -37,23 +52,23 @@ macro_rules! embedded {
     };
 }
 
-fn build(source: &Source, args: &Args) -> Result<Dataset> {
-    let files = match source.data {
-        Some(data) => find(data, FOLDERS, source.hash),
+fn build(context: &Context, args: &Args) -> Result<Dataset> {
+    let files = match &context.data {
+        Some(data) => find(data, FOLDERS, &|path| context.store.content_hash(path)),
         None => Ok([
             (embedded!("train-images-idx3-ubyte.gz"), embedded!("train-labels-idx1-ubyte.gz")),
             (embedded!("t10k-images-idx3-ubyte.gz"), embedded!("t10k-labels-idx1-ubyte.gz")),
         ]),
     };
     files
-        .and_then(|files| Archive::contents(files, [1, 28, 28], 10))
+        .and_then(|files| Archive::contents(files, [1, 28, 28], &CLASSES, &FACTS))
         .and_then(|contents| select(contents, args))
         .map_err(|error| error.within(args.spec().name))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::laws::{built, facts, source};
+    use super::super::laws::{built, context, facts};
     use super::*;
     use crate::registry::Value;
     use std::fs;
@@ -86,7 +101,7 @@ mod tests {
     fn a_data_folder_without_the_files_is_refused_with_the_tree() {
         let folder = tempfile::tempdir().unwrap();
         let args = Args::resolve(&ENTRY.spec, vec![], vec![]).unwrap();
-        let refused = || build(&source(Some(folder.path())), &args).unwrap_err();
+        let refused = || build(&context(Some(folder.path())).0, &args).unwrap_err();
         let error = refused();
         assert!(error.to_string().starts_with("fashion_mnist: files not found in"), "{error}");
         assert!(error.hints()[0].contains("DIR/fashion-mnist/train-images-idx3-ubyte[.gz]"));

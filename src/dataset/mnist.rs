@@ -1,9 +1,11 @@
 //! MNIST (LeCun, Bottou, Bengio, Haffner 1998).
 
 use super::archive::Archive;
-use super::files::{find, tree};
+use super::facts::{Facts, Metric};
 use super::selection::{PARAMS, select};
-use super::{Build, Dataset, Source};
+use super::stored::{find, tree};
+use super::{Build, Dataset};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Spec};
 
@@ -31,17 +33,19 @@ pub const ENTRY: Entry<Build> = Entry {
     build,
 };
 
+const CLASSES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const FACTS: Facts = Facts::new(Metric::Accuracy, 60_000, 10_000);
 const FOLDERS: &[&str] = &["mnist", "MNIST/raw"];
 
-fn build(source: &Source, args: &Args) -> Result<Dataset> {
-    let files = match source.data {
-        Some(data) => find(data, FOLDERS, source.hash),
+fn build(context: &Context, args: &Args) -> Result<Dataset> {
+    let files = match &context.data {
+        Some(data) => find(data, FOLDERS, &|path| context.store.content_hash(path)),
         None => Err(Error::usage("no data folder was named, and the files are not embedded")
             .hint("name it with --data DIR")
             .hint(tree(FOLDERS))),
     };
     files
-        .and_then(|files| Archive::contents(files, [1, 28, 28], 10))
+        .and_then(|files| Archive::contents(files, [1, 28, 28], &CLASSES, &FACTS))
         .and_then(|contents| select(contents, args))
         .map_err(|error| error.within(args.spec().name))
 }
@@ -49,7 +53,7 @@ fn build(source: &Source, args: &Args) -> Result<Dataset> {
 #[cfg(test)]
 mod tests {
     use super::super::archive::tests::{Official, write};
-    use super::super::laws::source;
+    use super::super::laws::{built_in, context};
     use super::*;
     use crate::error::Kind;
     use crate::lineage::Address;
@@ -57,14 +61,14 @@ mod tests {
     use std::path::Path;
     use tch::Device;
 
-    fn built(data: Option<&Path>) -> Result<Dataset> {
-        let options = vec![("val".to_owned(), Value::Float(0.5))];
-        build(&source(data), &Args::resolve(&ENTRY.spec, vec![], options).unwrap())
+    fn built(data: &Path) -> Result<Dataset> {
+        built_in(data, &ENTRY, vec![], &[("val", Value::Float(0.5))])
     }
 
     #[test]
     fn the_data_folder_is_required() {
-        let error = built(None).unwrap_err();
+        let args = Args::resolve(&ENTRY.spec, vec![], vec![]).unwrap();
+        let error = build(&context(None).0, &args).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.to_string().starts_with("mnist: no data folder"), "{error}");
         assert!(error.hints()[0].contains("--data"));
@@ -75,7 +79,7 @@ mod tests {
         let address = |place: &str, official: &Official| -> Address {
             let root = tempfile::tempdir().unwrap();
             write(&root.path().join(place), official);
-            built(Some(root.path())).unwrap().lineage().address().clone()
+            built(root.path()).unwrap().lineage().address().clone()
         };
         let official = Official::default();
         let first = address("mnist", &official);
@@ -83,17 +87,17 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let itself = root.path().join("mnist");
         write(&itself, &official);
-        assert_eq!(&first, built(Some(&itself)).unwrap().lineage().address());
+        assert_eq!(&first, built(&itself).unwrap().lineage().address());
         let other = Official { brightness: 1, ..official };
         assert_ne!(first, address("mnist", &other));
-        assert!(!built(Some(&itself)).unwrap().lineage().to_json().to_string().contains("tmp"));
+        assert!(!built(&itself).unwrap().lineage().to_json().to_string().contains("tmp"));
     }
 
     #[test]
     fn images_keep_their_labels_and_ids() {
         let root = tempfile::tempdir().unwrap();
         write(&root.path().join("mnist"), &Official::default());
-        let mnist = built(Some(root.path())).unwrap();
+        let mnist = built(root.path()).unwrap();
         assert_eq!((mnist.train.len(), mnist.val.len(), mnist.test.len()), (20, 20, 10));
         for (split, offset) in [(&mnist.train, 0), (&mnist.val, 0), (&mnist.test, 40)] {
             let batch = split.batch(&[3, 0, 3], Device::Cpu).unwrap();

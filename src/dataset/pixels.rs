@@ -1,54 +1,56 @@
-//! The pixels of a dataset: decoded when first needed, held once, shared by its splits.
+//! The pixels of a dataset as batches, shared by its splits.
 
-use crate::error::{Error, Result};
+use super::storage::{Packed, Storage};
+use crate::error::Result;
 use once_cell::unsync::OnceCell;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
-
-/// Decodes the stored images of some ids (ascending), one byte per pixel, image after image, each
-/// in the order channels, height, width.
-pub type Decode = Box<dyn Fn(&[u64]) -> Result<Vec<u8>>>;
-
-/// How an archive stores its images.
-pub struct Encoding {
-    /// Channels, height and width as stored.
-    pub shape: [i64; 3],
-    /// The stored value of a pixel of 1.0.
-    pub white: u8,
-    /// The decoder.
-    pub decode: Decode,
-}
 
 /// The images of some samples, by id.
 pub struct Pixels {
-    encoding: Encoding,
-    ids: Vec<u64>,
+    storage: Arc<Storage>,
+    /// The side of squares; none for images as they are stored.
     size: Option<i64>,
-    /// Stored bytes, or resized f32; on the CPU.
-    held: OnceCell<Tensor>,
+    /// Resized f32 of images of one size; on the CPU.
+    resized: OnceCell<Tensor>,
 }
 
 /// How many images are resized at once; it bounds memory.
 const RESIZED_AT_ONCE: i64 = 1000;
+/// The side of images in files of their own where no size was asked for.
+const SIDE: i64 = 224;
 
 impl Pixels {
-    /// The images of `ids`; with `size`, resized to that height and width in pixels. Decodes
-    /// nothing yet.
-    pub fn new(encoding: Encoding, mut ids: Vec<u64>, size: Option<i64>) -> Self {
-        ids.sort_unstable();
-        let [_, height, width] = encoding.shape;
-        let size = size.filter(|size| [*size; 2] != [height, width]);
-        Self { encoding, ids, size, held: OnceCell::new() }
+    /// The images of a storage; with `size`, at that height and width in pixels. Decodes nothing
+    /// yet.
+    pub fn new(storage: Storage, size: Option<i64>) -> Self {
+        let size = match &storage {
+            Storage::Packed(packed) => {
+                let [_, height, width] = packed.shape();
+                size.filter(|size| [*size; 2] != [height, width])
+            }
+            Storage::Files(_) => Some(size.unwrap_or(SIDE)),
+        };
+        Self { storage: Arc::new(storage), size, resized: OnceCell::new() }
+    }
+
+    /// Where the images come from.
+    pub fn storage(&self) -> &Arc<Storage> {
+        &self.storage
     }
 
     /// Channels, height and width as batches have them.
     pub fn shape(&self) -> [i64; 3] {
-        let [channels, height, width] = self.encoding.shape;
+        let [channels, height, width] = match &*self.storage {
+            Storage::Packed(packed) => packed.shape(),
+            Storage::Files(_) => [3, SIDE, SIDE],
+        };
         [channels, self.size.unwrap_or(height), self.size.unwrap_or(width)]
     }
 
     /// The bytes of the images held in memory.
     pub fn bytes(&self) -> usize {
-        self.held.get().map_or(0, crate::tensor::bytes)
+        self.storage.bytes() + self.resized.get().map_or(0, crate::tensor::bytes)
     }
 
     /// The images of `ids`, in their order, as f32 `[B, C, H, W]` in [0, 1] on `device`.
@@ -57,35 +59,52 @@ impl Pixels {
     /// Data: the files behind the images are damaged or changed. Internal: an unknown id.
     pub fn batch(&self, ids: &[u64], device: Device) -> Result<Tensor> {
         let _guard = tch::no_grad_guard();
-        let held = self.held.get_or_try_init(|| self.decode())?;
-        let row = |id: &u64| match self.ids.binary_search(id) {
-            Ok(row) => Ok(row as i64),
-            Err(_) => Err(Error::internal(format!("no image has the id {id}"))),
+        let [channels, height, width] = self.shape();
+        let shape = [ids.len() as i64, channels, height, width];
+        let (bytes, white) = match (&*self.storage, self.size) {
+            (Storage::Packed(packed), None) => (chosen(packed, ids)?, packed.white()),
+            (Storage::Packed(packed), Some(size)) => {
+                let held = self.resized.get_or_try_init(|| all_resized(packed, size))?;
+                let row = |id: &u64| packed.row(*id).map(|row| row as i64);
+                let rows = ids.iter().map(row).collect::<Result<Vec<i64>>>()?;
+                let rows = Tensor::f_from_slice(&rows)?;
+                return Ok(held.f_index_select(0, &rows)?.f_to_device(device)?);
+            }
+            (storage @ Storage::Files(_), _) => {
+                let mut bytes = Vec::new();
+                for id in ids {
+                    bytes.extend(storage.square(*id, height as usize)?);
+                }
+                (bytes, 255)
+            }
         };
-        let rows = ids.iter().map(row).collect::<Result<Vec<i64>>>()?;
-        let chosen = held.f_index_select(0, &Tensor::f_from_slice(&rows)?)?.f_to_device(device)?;
-        if self.size.is_some() { Ok(chosen) } else { self.scaled(&chosen) }
+        let stored = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?.f_to_device(device)?;
+        scaled(&stored, white)
     }
+}
 
-    fn scaled(&self, stored: &Tensor) -> Result<Tensor> {
-        Ok(stored.f_to_kind(Kind::Float)?.f_div_scalar(f64::from(self.encoding.white))?)
+fn chosen(packed: &Packed, ids: &[u64]) -> Result<Vec<u8>> {
+    let area = packed.shape().iter().product::<i64>() as usize;
+    let all = packed.all()?;
+    let mut bytes = Vec::with_capacity(ids.len() * area);
+    for id in ids {
+        let start = packed.row(*id)? * area;
+        bytes.extend_from_slice(all.get(start..start + area).unwrap_or_default());
     }
+    Ok(bytes)
+}
 
-    fn decode(&self) -> Result<Tensor> {
-        let bytes = (self.encoding.decode)(&self.ids)?;
-        let [channels, height, width] = self.encoding.shape;
-        let count = self.ids.len() as i64;
-        if bytes.len() as i64 != count * channels * height * width {
-            let found = bytes.len();
-            return Err(Error::internal(format!("decoding {count} images gave {found} bytes")));
-        }
-        let shape = [count, channels, height, width];
-        let stored = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?;
-        let Some(size) = self.size else { return Ok(stored) };
-        let some = stored.f_split(RESIZED_AT_ONCE, 0)?;
-        let some = some.iter().map(|some| resized(&self.scaled(some)?, size));
-        Ok(Tensor::f_cat(&some.collect::<Result<Vec<Tensor>>>()?, 0)?)
-    }
+fn scaled(stored: &Tensor, white: u8) -> Result<Tensor> {
+    Ok(stored.f_to_kind(Kind::Float)?.f_div_scalar(f64::from(white))?)
+}
+
+fn all_resized(packed: &Packed, size: i64) -> Result<Tensor> {
+    let [channels, height, width] = packed.shape();
+    let shape = [packed.len() as i64, channels, height, width];
+    let stored = Tensor::f_from_data_size(packed.all()?, &shape, Kind::Uint8)?;
+    let some = stored.f_split(RESIZED_AT_ONCE, 0)?;
+    let some = some.iter().map(|some| resized(&scaled(some, packed.white())?, size));
+    Ok(Tensor::f_cat(&some.collect::<Result<Vec<Tensor>>>()?, 0)?)
 }
 
 /// Images `[N, C, H, W]` in [0, 1] at `size` by `size` pixels, as PyTorch's
@@ -98,6 +117,7 @@ fn resized(images: &Tensor, size: i64) -> Result<Tensor> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::storage::{Decode, Encoding};
     use super::*;
     use serde::Deserialize;
 
@@ -115,7 +135,8 @@ mod tests {
             assert_eq!(ids, [7]);
             Ok(bytes.clone())
         });
-        Pixels::new(Encoding { shape, white: 255, decode }, vec![7], size)
+        let encoding = Encoding { shape, white: 255, decode };
+        Pixels::new(Storage::Packed(Packed::new(encoding, vec![7])), size)
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The options that all datasets share: which classes, how many images, which of them are for
 //! validation.
 
-use super::pixels::{Encoding, Pixels};
-use super::split::{Dataset, Part, Sample};
+use super::facts::Facts;
+use super::files::File;
+use super::pixels::Pixels;
+use super::split::{About, Dataset, Part, Sample};
+use super::storage::{Encoding, Packed, Storage};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::registry::{Args, Kind, Param};
@@ -28,6 +31,19 @@ pub const PARAMS: &[Param] = &[
          limit keeps a part of what a larger one keeps. Left out: all.",
     ),
     Param::optional("test_limit", COUNT, "The same for test. Left out: all."),
+    Param::float(
+        "fraction",
+        1.0,
+        0.0,
+        "The share of each class to keep in train and val together; a smaller one keeps a part of \
+         what a larger one keeps.",
+    )
+    .up_to(1.0),
+    Param::optional(
+        "per_class",
+        COUNT,
+        "The most images of each class in train and val together. Left out: all.",
+    ),
     Param::optional(
         "size",
         Kind::Int { min: 1, max: 1024 },
@@ -39,18 +55,28 @@ pub const PARAMS: &[Param] = &[
     Param::label("Name in tables and plots. Left out: the dataset, with the classes kept."),
 ];
 
+/// Images before any is left out.
+pub enum Pictures {
+    /// Images of one size.
+    Packed(Encoding),
+    /// A file for each image, at the position of its id.
+    Files(Vec<File>),
+}
+
 /// What an archive holds, before any option.
 pub struct Contents {
-    /// Labels are `0..classes`.
-    pub classes: i64,
+    /// The names of the classes; labels are their positions.
+    pub classes: Vec<String>,
+    /// What is known of it.
+    pub facts: &'static Facts,
     /// The official training images.
     pub train: Vec<Sample>,
     /// The official test images.
     pub test: Vec<Sample>,
     /// What identifies the files in the lineage.
     pub source: Json,
-    /// How pixels are stored.
-    pub encoding: Encoding,
+    /// The images.
+    pub pictures: Pictures,
 }
 
 /// The samples in an order of which every start is a balanced random choice: first one sample of
@@ -82,13 +108,23 @@ pub fn is_in_share(rank: usize, share: f64) -> bool {
 /// # Errors
 /// Usage: classes that do not exist or come twice, or a class left without images.
 pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
-    let chosen = chosen_classes(args, contents.classes)?;
+    let all = contents.classes.len() as i64;
+    let chosen = chosen_classes(args, all)?;
+    let (fraction, per_class) = (args.float("fraction")?, args.optional_int("per_class")?);
     let seed = args.int("seed")?;
     let share = args.float("val")?;
-    let kept = |samples: &[Sample], purpose: &str, limit: &str| -> Result<Vec<(usize, Sample)>> {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    contents.train.iter().for_each(|sample| *counts.entry(sample.label).or_default() += 1);
+    let kept_of_class = |label: i64| {
+        let count = counts.get(&label).copied().unwrap_or_default();
+        let share = (count as f64 * fraction).round() as usize;
+        per_class.map_or(share, |most| share.min(usize::try_from(most).unwrap_or(usize::MAX)))
+    };
+    let kept = |samples: &[Sample], purpose: &str, limit: &str, most_of: &dyn Fn(i64) -> usize| {
         let of_class = |sample: &&Sample| chosen.contains(&sample.label);
         let samples: Vec<Sample> = samples.iter().filter(of_class).copied().collect();
         let mut ranked = ranked(&samples, Stream::new(seed, purpose));
+        ranked.retain(|(rank, sample)| *rank < most_of(sample.label));
         if let Some(most) = args.optional_int(limit)? {
             if most < chosen.len() as i64 {
                 let least = chosen.len();
@@ -101,12 +137,14 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
         }
         Ok(ranked)
     };
-    let fit = kept(&contents.train, "dataset train", "limit")?;
-    let test = kept(&contents.test, "dataset test", "test_limit")?;
+    let fit = kept(&contents.train, "dataset train", "limit", &kept_of_class)?;
+    let test = kept(&contents.test, "dataset test", "test_limit", &|_| usize::MAX)?;
     let (val, train): (Vec<_>, Vec<_>) =
         fit.into_iter().partition(|(rank, _)| is_in_share(*rank, share));
     expect_every_class("training", &train, &chosen)?;
-    expect_every_class("test", &test, &chosen)?;
+    if !contents.test.is_empty() {
+        expect_every_class("test", &test, &chosen)?;
+    }
     let relabelled = |ranked: Vec<(usize, Sample)>| -> Vec<Sample> {
         let label = |official| chosen.iter().position(|class| *class == official).unwrap_or(0);
         let sample =
@@ -122,16 +160,24 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
     let parts = [
         part("train", train, &["test_limit"]),
         part("val", val, &["test_limit"]),
-        part("test", test, &["limit", "val"]),
+        part("test", test, &["limit", "fraction", "per_class", "val"]),
     ];
-    let ids = parts.iter().flat_map(|part| &part.samples).map(|sample| sample.id).collect();
-    let pixels = Pixels::new(contents.encoding, ids, args.optional_int("size")?);
+    let storage = match contents.pictures {
+        Pictures::Packed(encoding) => {
+            let samples = parts.iter().flat_map(|part| &part.samples);
+            Storage::Packed(Packed::new(encoding, samples.map(|sample| sample.id).collect()))
+        }
+        Pictures::Files(files) => Storage::Files(files),
+    };
+    let pixels = Pixels::new(storage, args.optional_int("size")?);
     let name = match args.optional_text("name")? {
         Some(name) => name.to_owned(),
-        None if chosen.iter().copied().eq(0..contents.classes) => args.spec().name.to_owned(),
+        None if chosen.iter().copied().eq(0..all) => args.spec().name.to_owned(),
         None => format!("{}({})", args.spec().name, described(&chosen)),
     };
-    Ok(Dataset::new(&name, lineage, pixels, chosen.len() as i64, parts))
+    let class = |label: &i64| contents.classes.get(*label as usize).cloned().unwrap_or_default();
+    let about = About { classes: chosen.iter().map(class).collect(), facts: contents.facts };
+    Ok(Dataset::new(&name, lineage, pixels, about, parts))
 }
 
 /// The derivation of one split of a dataset: its options but for those that do not bear on it.

@@ -1,13 +1,17 @@
 //! Datasets and their splits, as scripts hold them.
 
+use super::facts::Facts;
 use super::pixels::Pixels;
+use super::storage::Storage;
 use crate::error::{Error, Result};
+use crate::image::Raster;
 use crate::lineage::Lineage;
 use crate::registry::Handle;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// One image of an archive.
@@ -44,6 +48,14 @@ pub struct Dataset {
     lineage: Rc<Lineage>,
 }
 
+/// What the labels of a dataset mean, and what is known of it.
+pub struct About {
+    /// The names of the classes; labels are their positions.
+    pub classes: Vec<String>,
+    /// Metric, normalisation and official counts.
+    pub facts: &'static Facts,
+}
+
 /// The samples of one split, and what decides which they are.
 pub struct Part {
     /// `train`, `val` or `test`.
@@ -56,14 +68,15 @@ pub struct Part {
 }
 
 impl Dataset {
-    /// The dataset of these parts (train, val, test), whose labels lie in `0..classes`.
+    /// The dataset of these parts (train, val, test).
     pub fn new(
         name: &str,
         lineage: Rc<Lineage>,
         pixels: Pixels,
-        classes: i64,
+        about: About,
         parts: [Part; 3],
     ) -> Self {
+        let about = Rc::new(about);
         let name: Rc<str> = name.into();
         let pixels = Rc::new(pixels);
         let [train, val, test] = parts.map(|part| {
@@ -71,7 +84,7 @@ impl Dataset {
                 dataset: name.clone(),
                 lineage: lineage.clone(),
                 pixels: pixels.clone(),
-                classes,
+                about: about.clone(),
             };
             Split::new(origin, part.name.to_owned(), part.samples, part.lineage)
         });
@@ -86,6 +99,16 @@ impl Dataset {
     /// The number of classes; labels are `0..classes`.
     pub fn classes(&self) -> i64 {
         self.train.classes()
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn class_names(&self) -> &[String] {
+        &self.train.0.origin.about.classes
+    }
+
+    /// Metric, normalisation and official counts.
+    pub fn facts(&self) -> &'static Facts {
+        self.train.0.origin.about.facts
     }
 
     /// Channels, height and width.
@@ -111,7 +134,7 @@ struct Origin {
     dataset: Rc<str>,
     lineage: Rc<Lineage>,
     pixels: Rc<Pixels>,
-    classes: i64,
+    about: Rc<About>,
 }
 
 impl Split {
@@ -133,7 +156,7 @@ impl Split {
 
     /// The number of classes; labels are `0..classes`.
     pub fn classes(&self) -> i64 {
-        self.0.origin.classes
+        self.0.origin.about.classes.len() as i64
     }
 
     /// Channels, height and width.
@@ -159,18 +182,34 @@ impl Split {
         self.0.samples.iter().map(|sample| sample.id).collect()
     }
 
+    /// The stored images, which other threads can read by the ids of [`Split::ids`].
+    pub fn storage(&self) -> Arc<Storage> {
+        self.0.origin.pixels.storage().clone()
+    }
+
+    /// The image at an index below [`Split::len`], at its own size.
+    ///
+    /// # Errors
+    /// As [`Split::batch`].
+    pub fn raster(&self, index: usize) -> Result<Raster> {
+        let sample = self.sample(index)?;
+        self.0.origin.pixels.storage().raster(sample.id).map_err(|e| e.within(self.name()))
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample> {
+        self.0.samples.get(index).copied().ok_or_else(|| {
+            let len = self.len();
+            Error::usage(format!("{}: index {index} of {len} images", self.name()))
+        })
+    }
+
     /// The samples at these indices below [`Split::len`], in this order, on `device`. The first
     /// batch of a dataset decodes its images.
     ///
     /// # Errors
     /// Usage: an index out of range. Data: damaged or changed files.
     pub fn batch(&self, indices: &[usize], device: Device) -> Result<Batch> {
-        let find = |index: &usize| {
-            self.0.samples.get(*index).copied().ok_or_else(|| {
-                let len = self.len();
-                Error::usage(format!("{}: index {index} of {len} images", self.name()))
-            })
-        };
+        let find = |index: &usize| self.sample(*index);
         let samples = indices.iter().map(find).collect::<Result<Vec<Sample>>>()?;
         let ids: Vec<u64> = samples.iter().map(|sample| sample.id).collect();
         let labels: Vec<i64> = samples.iter().map(|sample| sample.label).collect();

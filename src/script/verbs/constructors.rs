@@ -2,7 +2,7 @@
 
 use crate::attack::{ATTACKS, Attacker};
 use crate::context::Context;
-use crate::dataset::{self, DATASETS, Dataset, Split};
+use crate::dataset::{DATASETS, Dataset, Split};
 use crate::error::{Error, Result, nearest};
 use crate::model::{MODELS, Model};
 use crate::registry::{Args, Entry, Example, Handle, Spec, Value, one};
@@ -19,9 +19,7 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     for entry in DATASETS {
         let context = context.clone();
         binder.function(&entry.spec, move |call: Call| {
-            let hash = |path: &std::path::Path| context.store.content_hash(path);
-            let source = dataset::Source { data: context.data.as_deref(), hash: &hash };
-            call.at((entry.build)(&source, &call.args)).map(Dynamic::from)
+            call.at((entry.build)(&context, &call.args)).map(Dynamic::from)
         });
     }
     for entry in MODELS {

@@ -2,6 +2,7 @@
 
 mod cells;
 mod constructors;
+mod datasets;
 mod inversions;
 mod models;
 mod plots;
@@ -28,6 +29,7 @@ use std::rc::Rc;
 /// Binds everything.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     constructors::bind(binder, context);
+    datasets::bind(binder);
     splits::bind(binder);
     tensors::bind(binder);
     models::bind(binder, context, run);

@@ -1,0 +1,138 @@
+//! Stored images, by the id of their sample. They can be read on any thread.
+
+use super::files::{File, fitted};
+use crate::error::{Error, Result};
+use crate::image::{Raster, decode};
+use once_cell::sync::OnceCell;
+
+/// Decodes the stored images of some ids (ascending), one byte per pixel, image after image, each
+/// in the order channels, height, width.
+pub type Decode = Box<dyn Fn(&[u64]) -> Result<Vec<u8>> + Send + Sync>;
+
+/// How an archive stores images of one size.
+pub struct Encoding {
+    /// Channels, height and width as stored.
+    pub shape: [i64; 3],
+    /// The stored value of a pixel of 1.0.
+    pub white: u8,
+    /// The decoder.
+    pub decode: Decode,
+}
+
+/// Where images come from.
+pub enum Storage {
+    /// Images of one size, decoded together when first needed.
+    Packed(Packed),
+    /// A file for each image, decoded whenever it is needed; the id is the position.
+    Files(Vec<File>),
+}
+
+/// Images of one size in memory.
+pub struct Packed {
+    encoding: Encoding,
+    ids: Vec<u64>,
+    held: OnceCell<Vec<u8>>,
+}
+
+impl Packed {
+    /// The images of `ids`; decodes nothing yet.
+    pub fn new(encoding: Encoding, mut ids: Vec<u64>) -> Self {
+        ids.sort_unstable();
+        Self { encoding, ids, held: OnceCell::new() }
+    }
+
+    /// Channels, height and width.
+    pub fn shape(&self) -> [i64; 3] {
+        self.encoding.shape
+    }
+
+    /// The stored value of a pixel of 1.0.
+    pub fn white(&self) -> u8 {
+        self.encoding.white
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// All images in the order of their ids, as [`Decode`] gives them.
+    ///
+    /// # Errors
+    /// Data: the files are damaged or changed.
+    pub fn all(&self) -> Result<&[u8]> {
+        let decoded = || {
+            let bytes = (self.encoding.decode)(&self.ids)?;
+            let (count, found) = (self.ids.len(), bytes.len());
+            match found == count * self.area() {
+                true => Ok(bytes),
+                false => {
+                    Err(Error::internal(format!("decoding {count} images gave {found} bytes")))
+                }
+            }
+        };
+        self.held.get_or_try_init(decoded).map(Vec::as_slice)
+    }
+
+    /// The position of an image in [`Packed::all`].
+    ///
+    /// # Errors
+    /// Internal: an unknown id.
+    pub fn row(&self, id: u64) -> Result<usize> {
+        let row = self.ids.binary_search(&id);
+        row.map_err(|_| Error::internal(format!("no image has the id {id}")))
+    }
+
+    fn area(&self) -> usize {
+        self.encoding.shape.iter().product::<i64>() as usize
+    }
+
+    fn raster(&self, id: u64) -> Result<Raster> {
+        let (row, area) = (self.row(id)?, self.area());
+        let planes = self.all()?.get(row * area..(row + 1) * area).unwrap_or_default();
+        let [channels, height, width] = self.encoding.shape.map(|length| length as usize);
+        let white = usize::from(self.encoding.white);
+        let scaled = |value: u8| ((usize::from(value) * 255 + white / 2) / white).min(255) as u8;
+        let pixels = (0..height * width)
+            .flat_map(|pixel| (0..channels).map(move |channel| channel * height * width + pixel));
+        let bytes = pixels.map(|place| scaled(planes[place])).collect();
+        Raster::new(width, height, channels, bytes)
+    }
+}
+
+impl Storage {
+    /// The bytes held in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.held.get().map_or(0, Vec::len),
+            Self::Files(_) => 0,
+        }
+    }
+
+    /// One image at its own size, 255 at its brightest.
+    ///
+    /// # Errors
+    /// Data: a damaged or changed file. Internal: an unknown id.
+    pub fn raster(&self, id: u64) -> Result<Raster> {
+        match self {
+            Self::Packed(packed) => packed.raster(id),
+            Self::Files(files) => {
+                let file = usize::try_from(id).ok().and_then(|id| files.get(id));
+                let file =
+                    file.ok_or_else(|| Error::internal(format!("no image has the id {id}")))?;
+                decode(&file.read()?, &file.place())
+            }
+        }
+    }
+
+    /// One image as a square of `size` pixels: its channels one after the other.
+    ///
+    /// # Errors
+    /// As [`Storage::raster`].
+    pub fn square(&self, id: u64, size: usize) -> Result<Vec<u8>> {
+        let fitted = fitted(self.raster(id)?, size)?;
+        let (bytes, channels) = (fitted.bytes(), fitted.channels());
+        let plane = |channel| bytes.iter().skip(channel).step_by(channels).copied();
+        Ok((0..channels).flat_map(plane).collect())
+    }
+}
