@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::lineage::Derived;
-use crate::loader;
+use crate::loader::{self, Feed};
 use crate::metric::Correctness;
 use crate::model::{Folded, Model, Precision};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
@@ -94,13 +94,13 @@ pub fn measure(
     let batches = loader::batches(split.len(), batch_size, None);
     let what = attacker.map_or("evaluate".to_owned(), |a| format!("evaluate under {}", a.label()));
     context.monitor.begin(&what, batches.len() as u64, 0);
-    for indices in &batches {
+    for batch in Feed::new(split, batches, None, context.device)? {
         if context.interrupt.is_requested() {
             context.monitor.end();
             return Err(Error::interrupted("evaluate: interrupted").hint("run it again"));
         }
-        let batch = split.batch(indices, context.device)?;
-        let share = indices.len() as f64 / split.len() as f64;
+        let batch = batch?;
+        let share = batch.ids.len() as f64 / split.len() as f64;
         let x = match attacker {
             None => batch.x,
             Some(attacker) => {

@@ -50,6 +50,11 @@ pub fn built(entry: &'static Entry<Build>, options: &[(&str, Value)]) -> Result<
     made(None, entry, vec![], options)
 }
 
+/// As [`built`], by name.
+pub fn built_named(name: &str, options: &[(&str, Value)]) -> Result<Dataset> {
+    built(DATASETS.iter().find(|entry| entry.spec.name == name).unwrap(), options)
+}
+
 /// The dataset of an entry in a data folder.
 pub fn built_in(
     data: &Path,

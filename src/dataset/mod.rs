@@ -38,12 +38,14 @@ mod stanford_cars;
 mod stylized_imagenet;
 mod sun397;
 mod tiny_imagenet;
+mod view;
 
 pub use describe::{DESCRIBE, describe};
 pub use facts::{Facts, Metric};
 pub use images::Images;
 pub use split::{Batch, Dataset, Sample, Split};
 pub use storage::Storage;
+pub use view::View;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -76,4 +78,4 @@ pub const DATASETS: &[&Entry<Build>] = &[
 ];
 
 #[cfg(test)]
-mod laws;
+pub(crate) mod laws;

@@ -1,7 +1,11 @@
 //! The pixels of a dataset as batches, shared by its splits.
 
 use super::storage::{Packed, Storage};
-use crate::error::Result;
+use super::view::View;
+use crate::error::{Error, Result};
+use crate::seed::Stream;
+use crate::torch;
+use crate::transform::{Pipeline, squared};
 use once_cell::unsync::OnceCell;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -13,25 +17,59 @@ pub struct Pixels {
     size: Option<i64>,
     /// Resized f32 of images of one size; on the CPU.
     resized: OnceCell<Tensor>,
+    /// What training sees, where that is something of its own.
+    train: Option<View>,
+    /// What everything else sees; none for images of one size without a transform.
+    plain: Option<View>,
 }
 
 /// How many images are resized at once; it bounds memory.
 const RESIZED_AT_ONCE: i64 = 1000;
 /// The side of images in files of their own where no size was asked for.
 const SIDE: i64 = 224;
+/// The options that name pipelines.
+pub const TRANSFORMS: [&str; 2] = ["train_transform", "test_transform"];
 
 impl Pixels {
-    /// The images of a storage; with `size`, at that height and width in pixels. Decodes nothing
-    /// yet.
-    pub fn new(storage: Storage, size: Option<i64>) -> Self {
-        let size = match &storage {
+    /// The images of a storage; with `size`, at that height and width in pixels, unless pipelines
+    /// for training and for everything else say what is made of them. Decodes nothing yet.
+    ///
+    /// # Errors
+    /// Usage: a pipeline that gives no images of one size, or the two give different ones.
+    pub fn new(
+        storage: Storage,
+        size: Option<i64>,
+        [train, test]: [Option<Pipeline>; 2],
+    ) -> Result<Self> {
+        let storage = Arc::new(storage);
+        let (size, usual) = match &*storage {
             Storage::Packed(packed) => {
                 let [_, height, width] = packed.shape();
-                size.filter(|size| [*size; 2] != [height, width])
+                (size.filter(|size| [*size; 2] != [height, width]), None)
             }
-            Storage::Files(_) => Some(size.unwrap_or(SIDE)),
+            Storage::Files(_) => {
+                let size = size.unwrap_or(SIDE);
+                (Some(size), Some(squared(size)?))
+            }
         };
-        Self { storage: Arc::new(storage), size, resized: OnceCell::new() }
+        let view = |pipeline: Option<Pipeline>, key: &str| {
+            let view = pipeline.map(|pipeline| View::new(storage.clone(), pipeline));
+            view.transpose().map_err(|error| error.within(key).at_key(key))
+        };
+        let [train, plain] = [view(train, TRANSFORMS[0])?, view(test.or(usual), TRANSFORMS[1])?];
+        let pixels = Self { storage, size, resized: OnceCell::new(), train, plain };
+        if let Some(train) = &pixels.train
+            && train.shape() != pixels.shape()
+        {
+            let [found, expected] =
+                [train.shape(), pixels.shape()].map(|[c, h, w]| format!("images of {c}x{h}x{w}"));
+            return Err(Error::usage(format!(
+                "train_transform gives {found}, expected {expected}"
+            ))
+            .at_key(TRANSFORMS[0])
+            .hint("train_transform and test_transform give networks images of one size"));
+        }
+        Ok(pixels)
     }
 
     /// Where the images come from.
@@ -39,8 +77,20 @@ impl Pixels {
         &self.storage
     }
 
+    /// What makes the images, and the stream that it draws from: what training sees with `epoch`,
+    /// the stream of an epoch; none where they lie ready in memory.
+    pub fn view(&self, epoch: Option<Stream>) -> Option<(&View, Stream)> {
+        match (epoch, &self.train) {
+            (Some(stream), Some(train)) => Some((train, stream)),
+            _ => self.plain.as_ref().map(|view| (view, Stream::new(0, "test transform"))),
+        }
+    }
+
     /// Channels, height and width as batches have them.
     pub fn shape(&self) -> [i64; 3] {
+        if let Some(view) = &self.plain {
+            return view.shape();
+        }
         let [channels, height, width] = match &*self.storage {
             Storage::Packed(packed) => packed.shape(),
             Storage::Files(_) => [3, SIDE, SIDE],
@@ -59,27 +109,35 @@ impl Pixels {
     /// Data: the files behind the images are damaged or changed. Internal: an unknown id.
     pub fn batch(&self, ids: &[u64], device: Device) -> Result<Tensor> {
         let _guard = tch::no_grad_guard();
-        let [channels, height, width] = self.shape();
-        let shape = [ids.len() as i64, channels, height, width];
-        let (bytes, white) = match (&*self.storage, self.size) {
-            (Storage::Packed(packed), None) => (chosen(packed, ids)?, packed.white()),
-            (Storage::Packed(packed), Some(size)) => {
-                let held = self.resized.get_or_try_init(|| all_resized(packed, size))?;
-                let row = |id: &u64| packed.row(*id).map(|row| row as i64);
-                let rows = ids.iter().map(row).collect::<Result<Vec<i64>>>()?;
-                let rows = Tensor::f_from_slice(&rows)?;
-                return Ok(held.f_index_select(0, &rows)?.f_to_device(device)?);
-            }
-            (storage @ Storage::Files(_), _) => {
-                let mut bytes = Vec::new();
-                for id in ids {
-                    bytes.extend(storage.square(*id, height as usize)?);
-                }
-                (bytes, 255)
-            }
+        if let Some((view, stream)) = self.view(None) {
+            return self.tensor(&view.images(ids, stream, torch::threads())?, device);
+        }
+        let Storage::Packed(packed) = &*self.storage else {
+            return Err(Error::internal("files are read through a view"));
         };
-        let stored = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?.f_to_device(device)?;
-        scaled(&stored, white)
+        let Some(size) = self.size else {
+            let [channels, height, width] = packed.shape();
+            let shape = [ids.len() as i64, channels, height, width];
+            let bytes = chosen(packed, ids)?;
+            let stored = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?;
+            return scaled(&stored.f_to_device(device)?, packed.white());
+        };
+        let held = self.resized.get_or_try_init(|| all_resized(packed, size))?;
+        let row = |id: &u64| packed.row(*id).map(|row| row as i64);
+        let rows = ids.iter().map(row).collect::<Result<Vec<i64>>>()?;
+        let rows = Tensor::f_from_slice(&rows)?;
+        Ok(held.f_index_select(0, &rows)?.f_to_device(device)?)
+    }
+
+    /// Images that a view made, as a tensor on `device`.
+    ///
+    /// # Errors
+    /// Internal: a number of values that is not theirs.
+    pub fn tensor(&self, images: &[f32], device: Device) -> Result<Tensor> {
+        let [channels, height, width] = self.shape();
+        let count = images.len() as i64 / (channels * height * width);
+        let tensor = Tensor::f_from_slice(images)?.f_view([count, channels, height, width])?;
+        Ok(tensor.f_to_device(device)?)
     }
 }
 
@@ -136,7 +194,8 @@ mod tests {
             Ok(bytes.clone())
         });
         let encoding = Encoding { shape, white: 255, decode };
-        Pixels::new(Storage::Packed(Packed::new(encoding, vec![7])), size)
+        let storage = Storage::Packed(Packed::new(encoding, vec![7]));
+        Pixels::new(storage, size, [None, None]).unwrap()
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use super::facts::Facts;
 use super::files::File;
-use super::pixels::Pixels;
+use super::pixels::{Pixels, TRANSFORMS};
 use super::split::{About, Dataset, Part, Sample};
 use super::storage::{Encoding, Packed, Storage};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::registry::{Args, Kind, Param};
 use crate::seed::Stream;
+use crate::transform::Transform;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -49,6 +50,17 @@ pub const PARAMS: &[Param] = &[
         Kind::Int { min: 1, max: 1024 },
         "Height and width, in pixels, to which images are resized (bilinear, antialiased). Left \
          out: as stored.",
+    ),
+    Param::optional(
+        "train_transform",
+        Kind::Handle("transform"),
+        "What training makes of each image, anew in every epoch. Left out: what testing makes.",
+    ),
+    Param::optional(
+        "test_transform",
+        Kind::Handle("transform"),
+        "What everything else makes of each image, features of training images included; instead \
+         of `size`.",
     ),
     Param::float("val", 0.1, 0.0, "The share of each class in train that becomes val.").up_to(0.9),
     Param::seed(),
@@ -159,8 +171,8 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
     };
     let parts = [
         part("train", train, &["test_limit"]),
-        part("val", val, &["test_limit"]),
-        part("test", test, &["limit", "fraction", "per_class", "val"]),
+        part("val", val, &["test_limit", "train_transform"]),
+        part("test", test, &["limit", "fraction", "per_class", "val", "train_transform"]),
     ];
     let storage = match contents.pictures {
         Pictures::Packed(encoding) => {
@@ -169,7 +181,11 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
         }
         Pictures::Files(files) => Storage::Files(files),
     };
-    let pixels = Pixels::new(storage, args.optional_int("size")?);
+    let mut pipelines = [None, None];
+    for (pipeline, key) in pipelines.iter_mut().zip(TRANSFORMS) {
+        *pipeline = args.optional_handle::<Transform>(key)?.map(|transform| transform.pipeline);
+    }
+    let pixels = Pixels::new(storage, args.optional_int("size")?, pipelines)?;
     let name = match args.optional_text("name")? {
         Some(name) => name.to_owned(),
         None if chosen.iter().copied().eq(0..all) => args.spec().name.to_owned(),
@@ -185,7 +201,9 @@ fn of_split(dataset: &Lineage, split: &str, foreign: &[&str]) -> Rc<Lineage> {
     let mut options = dataset.options().clone();
     options.retain(|key, _| !foreign.contains(&key.as_str()));
     options.insert("split".to_owned(), split.into());
-    Lineage::new(dataset.verb(), dataset.version(), options, dataset.inputs().clone())
+    let mut inputs = dataset.inputs().clone();
+    inputs.retain(|key, _| !foreign.contains(&key.as_str()));
+    Lineage::new(dataset.verb(), dataset.version(), options, inputs)
 }
 
 fn chosen_classes(args: &Args, classes: i64) -> Result<Vec<i64>> {

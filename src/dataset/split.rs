@@ -3,10 +3,12 @@
 use super::facts::Facts;
 use super::pixels::Pixels;
 use super::storage::Storage;
+use super::view::View;
 use crate::error::{Error, Result};
 use crate::image::Raster;
 use crate::lineage::Lineage;
 use crate::registry::Handle;
+use crate::seed::Stream;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -216,6 +218,33 @@ impl Split {
         let x = self.0.origin.pixels.batch(&ids, device).map_err(|e| e.within(self.name()))?;
         let y = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
         Ok(Batch { x, y, ids })
+    }
+
+    /// What makes the images of a batch, and the stream that it draws from: what training sees
+    /// with `epoch`, the stream of an epoch; none where they lie ready in memory.
+    pub fn view(&self, epoch: Option<Stream>) -> Option<(&View, Stream)> {
+        self.0.origin.pixels.view(epoch)
+    }
+
+    /// The ids of the samples at these indices.
+    ///
+    /// # Errors
+    /// Usage: an index out of range.
+    pub fn ids_at(&self, indices: &[usize]) -> Result<Vec<u64>> {
+        indices.iter().map(|index| self.sample(*index).map(|sample| sample.id)).collect()
+    }
+
+    /// The samples at these indices with the images that a view of this split made of them.
+    ///
+    /// # Errors
+    /// Usage: an index out of range. Internal: other images.
+    pub fn batch_of(&self, indices: &[usize], images: &[f32], device: Device) -> Result<Batch> {
+        let samples = indices.iter().map(|index| self.sample(*index));
+        let samples = samples.collect::<Result<Vec<Sample>>>()?;
+        let labels: Vec<i64> = samples.iter().map(|sample| sample.label).collect();
+        let x = self.0.origin.pixels.tensor(images, device)?;
+        let y = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
+        Ok(Batch { x, y, ids: samples.iter().map(|sample| sample.id).collect() })
     }
 
     /// The samples of both splits of one dataset, for example train and val for a last fit.

@@ -1,6 +1,6 @@
 //! Stored images, by the id of their sample. They can be read on any thread.
 
-use super::files::{File, fitted};
+use super::files::File;
 use crate::error::{Error, Result};
 use crate::image::{Raster, decode};
 use once_cell::sync::OnceCell;
@@ -125,14 +125,11 @@ impl Storage {
         }
     }
 
-    /// One image as a square of `size` pixels: its channels one after the other.
-    ///
-    /// # Errors
-    /// As [`Storage::raster`].
-    pub fn square(&self, id: u64, size: usize) -> Result<Vec<u8>> {
-        let fitted = fitted(self.raster(id)?, size)?;
-        let (bytes, channels) = (fitted.bytes(), fitted.channels());
-        let plane = |channel| bytes.iter().skip(channel).step_by(channels).copied();
-        Ok((0..channels).flat_map(plane).collect())
+    /// Where the image is, if it is a file of its own.
+    pub fn path(&self, id: u64) -> Option<&str> {
+        match self {
+            Self::Packed(_) => None,
+            Self::Files(files) => files.get(usize::try_from(id).ok()?).map(|f| f.path.as_str()),
+        }
     }
 }

@@ -4,10 +4,10 @@ use super::state::State;
 use super::{Arm, EpochPoint, Objective, Outcome, Recipe, Trained};
 use crate::checkpoint;
 use crate::context::Context;
-use crate::dataset::Split;
+use crate::dataset::{Batch, Split};
 use crate::error::{Kind, Result};
 use crate::lineage::Lineage;
-use crate::loader;
+use crate::loader::{self, Feed};
 use crate::model::Network;
 use crate::seed::Stream;
 use std::rc::Rc;
@@ -145,15 +145,17 @@ fn train(
 ) -> Result<bool> {
     let order = Stream::new(job.recipe.seed, "order");
     let draws = Stream::new(job.recipe.seed, "perturbation");
+    let views = Stream::new(job.recipe.seed, "transform");
     let batch_size = job.recipe.batch_size as usize;
     while state.progress.epoch < steps.epochs {
         let epoch = state.progress.epoch as u64;
-        let batches = loader::batches(job.split.len(), batch_size, Some(order.at(epoch)));
-        for indices in batches.iter().skip(state.progress.batch) {
+        let mut batches = loader::batches(job.split.len(), batch_size, Some(order.at(epoch)));
+        let left = batches.split_off(state.progress.batch.min(batches.len()));
+        for batch in Feed::new(job.split, left, Some(views.at(epoch)), context.device)? {
             if context.interrupt.is_requested() {
                 return Ok(false);
             }
-            if !step(context, job, steps, state, indices, draws.at(epoch))? {
+            if !step(job, steps, state, &batch?, draws.at(epoch))? {
                 state.progress.trained.diverged = true;
                 return Ok(true);
             }
@@ -173,16 +175,14 @@ fn train(
 /// One update; false when loss or gradient is not finite, and then nothing has changed but the
 /// running statistics of the batch norms.
 fn step(
-    context: &Context,
     job: &Job,
     steps: &Steps,
     state: &mut State,
-    indices: &[usize],
+    batch: &Batch,
     stream: Stream,
 ) -> Result<bool> {
     let objective: &dyn Objective = &*job.arm.objective;
-    let batch = job.split.batch(indices, context.device)?;
-    let step = match objective.loss(&state.network, &batch, stream) {
+    let step = match objective.loss(&state.network, batch, stream) {
         Err(error) if error.kind() == Kind::Diverged => return Ok(false),
         other => other?,
     };
@@ -193,7 +193,7 @@ fn step(
         return Ok(false);
     }
     state.update(&gradient, &job.recipe, steps.total)?;
-    let count = indices.len() as i64;
+    let count = batch.ids.len() as i64;
     let cost = objective.cost();
     let progress = &mut state.progress;
     progress.trained.images += count as u64;

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
-use crate::loader;
+use crate::loader::{self, Feed};
 use crate::model::Model;
 use crate::registry::Handle;
 use serde_json::Value as Json;
@@ -45,11 +45,12 @@ fn compute(context: &Context, model: &Model, split: &Split) -> Result<Tensor> {
     let _guard = tch::no_grad_guard();
     let folded = model.network(context)?.folded()?;
     let mut parts = Vec::new();
-    for indices in loader::batches(split.len(), 256, None) {
+    let batches = loader::batches(split.len(), 256, None);
+    for batch in Feed::new(split, batches, None, context.device)? {
         if context.interrupt.is_requested() {
             return Err(Error::interrupted("transfer: interrupted").hint("run it again"));
         }
-        let batch = split.batch(&indices, context.device)?;
+        let batch = batch?;
         parts.push(folded.features(&batch.x)?.f_to_device(tch::Device::Cpu)?);
     }
     let features = Tensor::f_cat(&parts, 0)?;

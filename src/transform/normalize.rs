@@ -24,7 +24,7 @@ pub const ENTRY: Entry<Build> = Entry {
                 label: false,
             },
             Param {
-                name: "deviation",
+                name: "std",
                 kind: Kind::Floats { min: 1e-6, max: 1e6 },
                 default: Default::Floats(&[0.229, 0.224, 0.225]),
                 doc: "What is divided by, one number or one per channel.",
@@ -34,7 +34,7 @@ pub const ENTRY: Entry<Build> = Entry {
         returns: "transform",
         example: Example {
             code: "let x = tensor::full([1, 1, 2, 2], 0.75);\n\
-                   transform::normalize(#{ mean: 0.5, deviation: 0.25 }).apply(x).mean",
+                   transform::normalize(#{ mean: 0.5, std: 0.25 }).apply(x).mean",
             shows: "1.0",
         },
         cite: "torchvision 0.28 Normalize, 2026",
@@ -60,7 +60,7 @@ fn build(args: &Args) -> Result<Pipeline> {
         }
         Ok(numbers.into_iter().map(|number| number as f32).collect())
     };
-    let step = Normalize { mean: numbers("mean")?, deviation: numbers("deviation")? };
+    let step = Normalize { mean: numbers("mean")?, deviation: numbers("std")? };
     Ok(Pipeline::one(Step::floats(args, step)))
 }
 

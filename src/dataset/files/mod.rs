@@ -1,7 +1,6 @@
 //! Data sets whose images are files of their own, in folders or in tar archives.
 
 mod collection;
-mod fitted;
 mod identity;
 mod image_folder;
 mod layout;
@@ -11,7 +10,6 @@ mod tar;
 mod tree;
 
 pub use collection::{Collection, Gathered, SPLIT, finish, params};
-pub use fitted::fitted;
 pub use identity::identity;
 pub use image_folder::{SPLIT_FOLDERS, folders, image_folder};
 pub use layout::Layout;

@@ -19,6 +19,15 @@ pub const PRESETS: &[&Entry<Build>] = &[
     &cifar_train::ENTRY,
 ];
 
+/// The shorter side at `size` pixels, and the square in the middle.
+///
+/// # Errors
+/// Usage: a size that is no size of an image.
+pub fn squared(size: i64) -> Result<Pipeline> {
+    let options = [("size", Value::Int(size))];
+    pipeline(&[("resize", &options), ("center_crop", &options)])
+}
+
 /// A step of a preset: its name, and its options.
 type Call<'a> = (&'a str, &'a [(&'a str, Value)]);
 

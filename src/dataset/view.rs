@@ -1,0 +1,86 @@
+//! Stored images as a network is given them: decoded and transformed, on several threads.
+
+use super::storage::Storage;
+use crate::error::{Error, Result};
+use crate::seed::Stream;
+use crate::transform::{Frame, Pipeline, Size};
+use std::sync::Arc;
+use std::thread;
+
+/// A storage behind a pipeline. Copies are cheap and may go to other threads.
+#[derive(Clone)]
+pub struct View {
+    storage: Arc<Storage>,
+    pipeline: Pipeline,
+    shape: [i64; 3],
+}
+
+impl View {
+    /// The images of `storage` after `pipeline`; pixels that it moves out of [0,1] are clamped, as
+    /// the reference's normaliser does.
+    ///
+    /// # Errors
+    /// Usage: the pipeline makes images of several sizes, or normalises, which networks do here.
+    pub fn new(storage: Arc<Storage>, pipeline: Pipeline) -> Result<Self> {
+        if pipeline.steps().any(|step| step.name == "normalize") {
+            return Err(Error::usage("expected pixels in [0,1], found normalize")
+                .hint("networks normalise here: model::resnet18(#{ mean: ..., std: ... })"));
+        }
+        let (channels, stored) = match &*storage {
+            Storage::Packed(packed) => {
+                let [channels, height, width] = packed.shape();
+                (channels, Some(Size::new(width as usize, height as usize)))
+            }
+            Storage::Files(_) => (3, None),
+        };
+        let Some(size) = pipeline.output_size(stored) else {
+            return Err(Error::usage(format!(
+                "expected images of one size, found {pipeline}, which keeps their proportions"
+            ))
+            .hint("end with a crop, e.g. transform::center_crop(#{ size: 224 })"));
+        };
+        let shape = [channels, size.height as i64, size.width as i64];
+        Ok(Self { storage, pipeline, shape })
+    }
+
+    /// Channels, height and width.
+    pub fn shape(&self) -> [i64; 3] {
+        self.shape
+    }
+
+    /// The images of `ids` in their order, each `[C, H, W]` in [0,1], read on `threads` threads;
+    /// image `id` draws from `stream.at(id)`, so that the number of threads changes nothing.
+    ///
+    /// # Errors
+    /// Data: a file is damaged or changed, or the pipeline cannot work on a picture.
+    pub fn images(&self, ids: &[u64], stream: Stream, threads: usize) -> Result<Vec<f32>> {
+        let area = self.shape.iter().product::<i64>() as usize;
+        let mut images = vec![0.0; ids.len() * area];
+        let share = ids.len().div_ceil(threads.max(1)).max(1);
+        let parts = ids.chunks(share).zip(images.chunks_mut(share * area));
+        thread::scope(|scope| {
+            let read = |(ids, into)| scope.spawn(move || self.read(ids, stream, into, area));
+            let workers: Vec<_> = parts.map(read).collect();
+            workers.into_iter().try_for_each(|worker| {
+                let ended = worker.join();
+                ended.unwrap_or_else(|_| Err(Error::internal("reading images ended in a panic")))
+            })
+        })?;
+        Ok(images)
+    }
+
+    fn read(&self, ids: &[u64], stream: Stream, into: &mut [f32], area: usize) -> Result<()> {
+        for (id, image) in ids.iter().zip(into.chunks_exact_mut(area)) {
+            let raster = self.storage.raster(*id)?;
+            let within = |error: Error| match self.storage.path(*id) {
+                Some(path) => error.within(path.to_owned()),
+                None => error,
+            };
+            self.pipeline.apply(Frame::from(raster), stream.at(*id), image).map_err(within)?;
+            if !self.pipeline.keeps_pixels() {
+                image.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+            }
+        }
+        Ok(())
+    }
+}

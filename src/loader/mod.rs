@@ -1,0 +1,7 @@
+//! Passes over a split: the order of its images, and their batches read ahead.
+
+mod batches;
+mod feed;
+
+pub use batches::batches;
+pub use feed::Feed;
