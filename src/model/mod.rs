@@ -8,6 +8,7 @@ pub mod graph;
 mod handle;
 mod init;
 mod network;
+mod outputs;
 #[cfg(test)]
 mod parity;
 mod precision;
@@ -20,6 +21,7 @@ pub use folded::Folded;
 pub use forward::Draws;
 pub use handle::{Model, Origin};
 pub use network::Network;
+pub use outputs::{FEATURES, LOGITS, features, logits};
 pub use precision::Precision;
 pub use summary::{SUMMARY, summary};
 

@@ -7,7 +7,7 @@ use crate::checkpoint::{LOAD, SAVE, load, save};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATE, evaluate};
-use crate::model::{Model, SUMMARY, summary};
+use crate::model::{FEATURES, LOGITS, Model, SUMMARY, features, logits, summary};
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
@@ -92,6 +92,18 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     binder.method::<Model>(&SUMMARY, move |call: Call| {
         let model: Model = call.receiver()?;
         call.at(summary(&model.spec())).map(|table| Dynamic::from(ScriptTable::new(table)))
+    });
+    let under = context.clone();
+    binder.method::<Model>(&LOGITS, move |call: Call| {
+        let model: Model = call.receiver()?;
+        let found = logits(&under, &model, &call.args);
+        call.at(found).map(|found| Dynamic::from(ScriptTensor::new(found)))
+    });
+    let under = context.clone();
+    binder.method::<Model>(&FEATURES, move |call: Call| {
+        let model: Model = call.receiver()?;
+        let found = features(&under, &model, &call.args);
+        call.at(found).map(|found| Dynamic::from(ScriptTensor::new(found)))
     });
     let under = context.clone();
     binder.method::<Model>(&PARAMETER, move |call: Call| {
