@@ -1,12 +1,14 @@
 """Compares transforms of one picture with torchvision on Pillow, in alternation.
 
-Usage: transforms.py [--rounds N] [--count N]. Cargo builds our side. Both transform a picture of
-500 by 375 pixels, decoded already, on one core; CPU times are compared, and the first round is
-left out.
+Usage: transforms.py [--rounds N] [--count N] [--images DIR]. Cargo builds our side. Both transform
+a picture of 500 by 375 pixels, decoded already, on one core; with --images, they also read, decode
+and transform the JPEG files below DIR. CPU times are compared, and the first round is left out.
 """
 
 import argparse
+import itertools
 import json
+import pathlib
 import statistics
 import subprocess
 import time
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 import torchvision.transforms as T
 from PIL import Image
+from torchvision.datasets.folder import default_loader
 
 CONFIGS = {
     "resize": T.Resize(256),
@@ -26,6 +29,23 @@ CONFIGS = {
     ),
     "salman2020_test:numbers": T.Compose([T.Resize(256), T.CenterCrop(224), T.ToTensor()]),
 }
+
+
+def opened(transform):
+    """torchvision's folder loader and the transform."""
+    return lambda path: transform(default_loader(path))
+
+
+FROM_FILES = {
+    f"{name}:jpeg": opened(CONFIGS[f"{name}:numbers"])
+    for name in ["salman2020_train", "salman2020_test"]
+}
+
+
+def jpegs(folder):
+    """The JPEG files below a folder that are what their names say."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in [".jpeg", ".jpg"])
+    return [str(path) for path in paths if path.read_bytes()[:2] == b"\xff\xd8"]
 
 
 def built():
@@ -44,18 +64,22 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--images", type=pathlib.Path)
     options = parser.parse_args()
+    files = options.images and jpegs(options.images)
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
     pipe = subprocess.PIPE
-    ours = subprocess.Popen([built()], stdin=pipe, stdout=pipe, text=True)
+    ours = subprocess.Popen([built(), *(files or [])], stdin=pipe, stdout=pipe, text=True)
+    configs = dict.fromkeys(CONFIGS, [picture]) | dict.fromkeys(FROM_FILES if files else [], files)
     print("config                    peer ms  ours ms  ratio of medians, of minima [min, max]")
-    for name, transform in CONFIGS.items():
+    for name, pictures in configs.items():
+        transform = (CONFIGS | FROM_FILES)[name]
         times = []
         for _ in range(options.rounds + 1):
             start = time.process_time()
-            for _ in range(options.count):
+            for picture in itertools.islice(itertools.cycle(pictures), options.count):
                 transform(picture)
             peer = time.process_time() - start
             ours.stdin.write(f"{name} {options.count}\n")

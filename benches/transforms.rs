@@ -1,6 +1,7 @@
 //! Transforms of one picture of 500 by 375 pixels as `transforms.py` times them.
 //!
-//! Each line on stdin, `CONFIG COUNT`, transforms it COUNT times and answers "WALL CPU SUM".
+//! Each line on stdin, `CONFIG COUNT`, transforms it COUNT times and answers "WALL CPU SUM". With
+//! `:jpeg`, the picture is each time the next of the JPEG files that the arguments name.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -8,12 +9,13 @@
 )]
 
 use rtscript::error::{Error, Result};
-use rtscript::image::Raster;
+use rtscript::image::{Raster, decode};
 use rtscript::registry::{Args, Value};
 use rtscript::seed::Stream;
 use rtscript::transform::{Frame, PRESETS, Pipeline, TRANSFORMS};
 use std::io::{Write, stdin, stdout};
 use std::time::Instant;
+use std::{env, fs};
 
 fn made(name: &str, options: &[(&str, Value)]) -> Result<Pipeline> {
     let entry = TRANSFORMS.iter().chain(PRESETS).find(|entry| entry.spec.name == name);
@@ -34,11 +36,8 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Transforms to bytes, or to numbers; gives a sum, so that nothing is left out.
-fn run(name: &str, picture: &Raster, count: u64) -> Result<f64> {
-    let (name, to_numbers) = match name.split_once(':') {
-        Some((name, "numbers")) => (name, true),
-        _ => (name, false),
-    };
+fn run(name: &str, picture: &Raster, files: &[String], count: u64) -> Result<f64> {
+    let (name, kind) = name.split_once(':').unwrap_or((name, ""));
     let filter = Value::Text("bicubic".to_owned());
     let pipeline = match name {
         "bicubic" => made("resize", &[("filter", filter)])?,
@@ -48,11 +47,18 @@ fn run(name: &str, picture: &Raster, count: u64) -> Result<f64> {
     let mut sum = 0.0;
     for image in 0..count {
         let (frame, stream) = (Frame::from(picture), Stream::new(0, "bench").at(image));
-        if to_numbers {
-            pipeline.apply(frame, stream, &mut out)?;
-            sum += f64::from(out[0]);
-        } else {
-            sum += f64::from(pipeline.raster(frame, stream)?.bytes()[0]);
+        match kind {
+            "jpeg" => {
+                let path = &files[image as usize % files.len()];
+                let bytes = fs::read(path).map_err(|error| Error::io(path, &error))?;
+                pipeline.apply(Frame::from(decode(&bytes, path)?), stream, &mut out)?;
+                sum += f64::from(out[0]);
+            }
+            "numbers" => {
+                pipeline.apply(frame, stream, &mut out)?;
+                sum += f64::from(out[0]);
+            }
+            _ => sum += f64::from(pipeline.raster(frame, stream)?.bytes()[0]),
         }
     }
     Ok(sum)
@@ -62,6 +68,7 @@ fn main() -> Result<()> {
     let mut generator = Stream::new(0, "picture").generator();
     let bytes = (0..500 * 375 * 3).map(|_| generator.below(256) as u8).collect();
     let picture = Raster::new(500, 375, 3, bytes)?;
+    let files: Vec<String> = env::args().skip(1).filter(|given| given != "--bench").collect();
     for line in stdin().lines() {
         let line = line.map_err(|error| Error::io("stdin", &error))?;
         let Some((name, count)) = line.split_once(' ') else {
@@ -69,7 +76,7 @@ fn main() -> Result<()> {
         };
         let count = count.parse().map_err(|_| Error::usage("COUNT is no number"))?;
         let (used, start) = (cpu_seconds(), Instant::now());
-        let sum = run(name, &picture, count)?;
+        let sum = run(name, &picture, &files, count)?;
         println!("{} {} {sum}", start.elapsed().as_secs_f64(), cpu_seconds() - used);
         stdout().flush().map_err(|error| Error::io("stdout", &error))?;
     }
