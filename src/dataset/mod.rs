@@ -15,6 +15,7 @@ mod seeded;
 mod selection;
 mod split;
 mod storage;
+mod statistics;
 mod stored;
 #[cfg(test)]
 mod synthetic;
@@ -44,6 +45,9 @@ pub use describe::{DESCRIBE, describe};
 pub use facts::{Facts, Metric};
 pub use images::Images;
 pub use split::{Batch, Dataset, Sample, Split};
+pub use statistics::{
+    CORRELATION, EFFECTIVE_RESOLUTION, SPECTRUM, correlation, effective_resolution, spectrum,
+};
 pub use storage::Storage;
 pub use view::View;
 

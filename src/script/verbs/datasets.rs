@@ -1,14 +1,17 @@
-//! What a dataset consists of, as a table and as a picture.
+//! What a dataset consists of: a table, a picture, and statistics of its images.
 
 use super::ScriptTable;
 use super::plots::ScriptPlot;
-use crate::dataset::{DESCRIBE, Dataset, describe};
+use crate::dataset::{
+    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, SPECTRUM, correlation, describe,
+    effective_resolution, spectrum,
+};
 use crate::error::{Error, Result};
 use crate::plot::{PICTURES, Plot};
 use crate::registry::{Args, Example, Handle, Home, Param, Spec, Value};
 use crate::script::binding::{Binder, Call};
 use crate::tensor::Constant;
-use rhai::Dynamic;
+use rhai::{Array, Dynamic};
 use std::rc::Rc;
 use tch::Device;
 
@@ -32,16 +35,32 @@ const SHOW: Spec = Spec {
     version: 1,
 };
 
-/// Binds both.
+/// Binds them.
 pub fn bind(binder: &mut Binder) {
     binder.method::<Dataset>(&DESCRIBE, |call: Call| {
         let data: Dataset = call.receiver()?;
         call.at(describe(&data)).map(|table| Dynamic::from(ScriptTable::new(table)))
     });
+    binder.method::<Dataset>(&CORRELATION, |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(correlation(&data, &call.args)).map(list)
+    });
+    binder.method::<Dataset>(&SPECTRUM, |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(spectrum(&data, &call.args)).map(list)
+    });
+    binder.method::<Dataset>(&EFFECTIVE_RESOLUTION, |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(effective_resolution(&data, &call.args)).map(Dynamic::from)
+    });
     binder.method::<Dataset>(&SHOW, |call: Call| {
         let data: Dataset = call.receiver()?;
         call.at(show(&data, &call.args)).map(|plot| Dynamic::from(ScriptPlot::new(plot)))
     });
+}
+
+fn list(numbers: Vec<f64>) -> Dynamic {
+    Dynamic::from(numbers.into_iter().map(Dynamic::from).collect::<Array>())
 }
 
 fn show(data: &Dataset, args: &Args) -> Result<Plot> {
