@@ -49,7 +49,8 @@ pub const EFFECTIVE_RESOLUTION: Spec = Spec {
     name: "effective_resolution",
     doc: "The side in pixels of the smallest images that could carry a `share` of the power.\n\n\
           Twice the cycles per image below which it lies, as an image of n pixels carries at most \
-          n/2 cycles; see `spectrum`.",
+          n/2 cycles; see `spectrum`. There is no window, so that opposite edges that differ count \
+          as detail: it compares data sets of one size, and is above what upscaled images hold.",
     params: &[Param::float("share", 0.99, 0.0, "Of the power at all cycles.").up_to(1.0), LIMIT],
     returns: "number",
     example: Example { code: "dataset::digits().effective_resolution() <= 8", shows: "true" },
