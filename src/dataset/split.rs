@@ -211,13 +211,9 @@ impl Split {
     /// # Errors
     /// Usage: an index out of range. Data: damaged or changed files.
     pub fn batch(&self, indices: &[usize], device: Device) -> Result<Batch> {
-        let find = |index: &usize| self.sample(*index);
-        let samples = indices.iter().map(find).collect::<Result<Vec<Sample>>>()?;
-        let ids: Vec<u64> = samples.iter().map(|sample| sample.id).collect();
-        let labels: Vec<i64> = samples.iter().map(|sample| sample.label).collect();
+        let ids = self.ids_at(indices)?;
         let x = self.0.origin.pixels.batch(&ids, device).map_err(|e| e.within(self.name()))?;
-        let y = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
-        Ok(Batch { x, y, ids })
+        self.labelled(indices, ids, x)
     }
 
     /// What makes the images of a batch, and the stream that it draws from: what training sees
@@ -239,12 +235,15 @@ impl Split {
     /// # Errors
     /// Usage: an index out of range. Internal: other images.
     pub fn batch_of(&self, indices: &[usize], images: &[f32], device: Device) -> Result<Batch> {
-        let samples = indices.iter().map(|index| self.sample(*index));
-        let samples = samples.collect::<Result<Vec<Sample>>>()?;
-        let labels: Vec<i64> = samples.iter().map(|sample| sample.label).collect();
         let x = self.0.origin.pixels.tensor(images, device)?;
-        let y = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
-        Ok(Batch { x, y, ids: samples.iter().map(|sample| sample.id).collect() })
+        self.labelled(indices, self.ids_at(indices)?, x)
+    }
+
+    fn labelled(&self, indices: &[usize], ids: Vec<u64>, x: Tensor) -> Result<Batch> {
+        let label = |index: &usize| self.sample(*index).map(|sample| sample.label);
+        let labels = indices.iter().map(label).collect::<Result<Vec<i64>>>()?;
+        let y = Tensor::f_from_slice(&labels)?.f_to_device(x.device())?;
+        Ok(Batch { x, y, ids })
     }
 
     /// The samples of both splits of one dataset, for example train and val for a last fit.
