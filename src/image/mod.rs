@@ -3,5 +3,5 @@
 mod decode;
 mod raster;
 
-pub use decode::{decode, decode_grey};
+pub use decode::{Undecoded, decode, decode_grey};
 pub use raster::Raster;

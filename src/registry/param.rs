@@ -15,7 +15,7 @@ pub struct Param {
     pub default: Default,
     /// What it means, with its unit.
     pub doc: &'static str,
-    /// A label names a thing for people and is no part of an address.
+    /// Whether it is a label, for people only, or a way to the same numbers: no part of an address.
     pub label: bool,
 }
 

@@ -1,10 +1,10 @@
 //! A picture on its way through the steps: cropping, scaling and mirroring wait until bytes are
 //! wanted, so that a crop copies nothing and only the pixels that survive are computed.
 
-use super::resample::{Filter, Source, resample};
+use super::resample::{Filter, Source, resample, rows};
 use super::unit;
 use crate::error::{Error, Result};
-use crate::image::Raster;
+use crate::image::{Raster, Undecoded};
 use std::borrow::Cow;
 
 /// A width and a height in pixels.
@@ -66,6 +66,8 @@ struct Scaling {
 #[derive(Debug, Clone)]
 pub struct Frame<'a> {
     bytes: Cow<'a, [u8]>,
+    /// What the bytes will be decoded from, as far as they are needed.
+    undecoded: Option<Undecoded>,
     stored: Size,
     channels: usize,
     region: Region,
@@ -81,6 +83,14 @@ impl From<Raster> for Frame<'_> {
     }
 }
 
+impl From<Undecoded> for Frame<'_> {
+    fn from(picture: Undecoded) -> Self {
+        let stored = Size::new(picture.width(), picture.height());
+        let undecoded = Some(picture);
+        Self { undecoded, ..Self::stored(Cow::Owned(Vec::new()), stored, 3) }
+    }
+}
+
 impl<'a> From<&'a Raster> for Frame<'a> {
     fn from(picture: &'a Raster) -> Self {
         let stored = Size::new(picture.width(), picture.height());
@@ -91,7 +101,8 @@ impl<'a> From<&'a Raster> for Frame<'a> {
 impl<'a> Frame<'a> {
     fn stored(bytes: Cow<'a, [u8]>, stored: Size, channels: usize) -> Self {
         let region = Region::whole(stored);
-        Self { bytes, stored, channels, region, scaling: None, mirrored: false }
+        let (undecoded, scaling) = (None, None);
+        Self { bytes, undecoded, stored, channels, region, scaling, mirrored: false }
     }
 
     /// A picture that lies elsewhere: `height` rows of `width` pixels of `channels` bytes (1 or 3).
@@ -165,6 +176,22 @@ impl<'a> Frame<'a> {
         Ok(frame)
     }
 
+    /// The same with its bytes, at least down to the last row that is to be seen.
+    fn decoded(mut self) -> Result<Self> {
+        let Some(undecoded) = self.undecoded.take() else { return Ok(self) };
+        let height = self.region.size.height;
+        let rows = match self.scaling {
+            Some(Scaling { filter, size, window }) => {
+                let seen = window.y..window.y + window.size.height;
+                rows(height, size.height, seen, filter).end
+            }
+            None => height,
+        };
+        let picture = undecoded.rows(self.region.y + rows)?;
+        self.bytes = Cow::Owned(picture.into_bytes());
+        Ok(self)
+    }
+
     fn source(&self) -> Source<'_> {
         Source {
             bytes: &self.bytes,
@@ -177,17 +204,18 @@ impl<'a> Frame<'a> {
     /// What is to be seen, as bytes of its own.
     ///
     /// # Errors
-    /// Internal only.
+    /// Data: the picture is damaged.
     pub fn into_raster(self) -> Result<Raster> {
-        let (size, channels) = (self.size(), self.channels);
-        let mut bytes = match self.scaling {
+        let frame = self.decoded()?;
+        let (size, channels) = (frame.size(), frame.channels);
+        let mut bytes = match frame.scaling {
             Some(Scaling { filter, size, window }) => {
-                resample(&self.source(), size, filter, window)
+                resample(&frame.source(), size, filter, window)
             }
-            None if self.region == Region::whole(self.stored) => self.bytes.into_owned(),
-            None => self.source().copied(),
+            None if frame.region == Region::whole(frame.stored) => frame.bytes.into_owned(),
+            None => frame.source().copied(),
         };
-        if self.mirrored {
+        if frame.mirrored {
             for row in bytes.chunks_exact_mut(size.width * channels) {
                 reverse(row, channels);
             }
@@ -199,20 +227,21 @@ impl<'a> Frame<'a> {
     /// `[channels, height, width]`.
     ///
     /// # Errors
-    /// Internal: `out` is of another length.
+    /// Data: the picture is damaged. Internal: `out` is of another length.
     pub fn write(self, out: &mut [f32]) -> Result<()> {
-        let (size, channels) = (self.size(), self.channels);
+        let frame = self.decoded()?;
+        let (size, channels) = (frame.size(), frame.channels);
         if out.len() != size.width * size.height * channels {
             return Err(Error::internal(format!(
                 "a picture of {size:?} was written to {} numbers",
                 out.len()
             )));
         }
-        if let Some(Scaling { filter, size: full, window }) = self.scaling {
-            let bytes = resample(&self.source(), full, filter, window);
-            unit::write(&Source::tight(&bytes, size, channels), self.mirrored, out);
+        if let Some(Scaling { filter, size: full, window }) = frame.scaling {
+            let bytes = resample(&frame.source(), full, filter, window);
+            unit::write(&Source::tight(&bytes, size, channels), frame.mirrored, out);
         } else {
-            unit::write(&self.source(), self.mirrored, out);
+            unit::write(&frame.source(), frame.mirrored, out);
         }
         Ok(())
     }
@@ -290,6 +319,35 @@ mod tests {
             for (at, float) in floats.iter().enumerate() {
                 let byte = done.bytes()[at % pixels * channels + at / pixels];
                 prop_assert_eq!(*float, f32::from(byte) / 255.0);
+            }
+        }
+    }
+
+    #[test]
+    fn decoding_as_far_as_needed_changes_no_pixel() {
+        use crate::image::decode;
+        use crate::seed::Stream;
+        let bytes = include_bytes!("../../tests/parity/images.safetensors");
+        let all = safetensors::SafeTensors::deserialize(bytes).unwrap();
+        let mut generator = Stream::new(0, "crops").generator();
+        for name in ["jpeg_tall_420.file", "jpeg_tall_444.file", "jpeg_tall_grey.file"] {
+            let file = all.tensor(name).unwrap().data().to_vec();
+            let whole = decode(&file, name).unwrap();
+            let undecoded = Undecoded::new(file).unwrap();
+            for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos, Filter::Nearest] {
+                for _ in 0..20 {
+                    let (y, height) = (generator.below(60), 1 + generator.below(57));
+                    let region = Region::new(3, y, 15, height);
+                    let window = Region::new(1, generator.below(9), 7, 8);
+                    let seen = |frame: Frame<'static>| {
+                        let frame = frame.crop(region).unwrap().mirror();
+                        let cut = frame.clone().into_raster().unwrap();
+                        let frame = frame.resize(Size::new(9, 17), filter).unwrap();
+                        (cut, frame.crop(window).unwrap().into_raster().unwrap())
+                    };
+                    let expected = seen(Frame::from(whole.clone()));
+                    assert_eq!(seen(Frame::from(undecoded.clone())), expected);
+                }
             }
         }
     }

@@ -96,6 +96,11 @@ def files():
     yield "jpeg_cmyk", cmyk
     yield "jpeg_cmyk_plain", without_adobe(cmyk)
     yield "jpeg_ycck", as_ycck(cmyk)
+    tall = Image.fromarray(np.tile(picture(3), (9, 1, 1)))
+    for kind, subsampling in (("444", 0), ("422", 1), ("420", 2)):
+        yield f"jpeg_tall_{kind}", saved(tall, "JPEG", quality=85, subsampling=subsampling)
+    yield "jpeg_tall_restarts", saved(tall, "JPEG", quality=85, restart_marker_rows=2)
+    yield "jpeg_tall_grey", saved(tall.convert("L"), "JPEG", quality=85)
     yield "png_rgb", saved(rgb, "PNG")
     yield "png_rgba", saved(rgba, "PNG")
     yield "png_grey", saved(grey, "PNG")

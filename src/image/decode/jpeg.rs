@@ -10,6 +10,8 @@ use zune_jpeg::JpegDecoder;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Header {
     size: Option<(u64, u64)>,
+    /// Where the height stands, if the data hold the rows in order: not in progressive pictures.
+    height_at: Option<usize>,
     /// The identifiers of the components.
     components: Vec<u8>,
     jfif: bool,
@@ -51,6 +53,7 @@ impl Header {
                 {
                     let side = |high, low| u64::from(u16::from_be_bytes([high, low]));
                     header.size = Some((side(*w1, *w0), side(*h1, *h0)));
+                    header.height_at = matches!(marker, 0xc0 | 0xc1).then_some(at + 5);
                     header.components = components.iter().step_by(3).copied().collect();
                 }
                 (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => header.jfif = true,
@@ -81,6 +84,31 @@ impl Header {
             ([_, _, _, _], _) => Colours::Inks,
             (other, _) => return Err(format!("it has {} components", other.len())),
         })
+    }
+}
+
+/// The size of a picture whose rows can be decoded as far as they are needed.
+pub fn size(bytes: &[u8]) -> Option<(u64, u64)> {
+    let header = Header::of(bytes);
+    header.height_at.and(header.size)
+}
+
+/// The rows decoded beyond the last that is wanted, whose colours reach into the next row of
+/// blocks; blocks are of up to 16 rows.
+const MARGIN: usize = 16;
+
+/// The picture down to its row `rows` or below, or all of it; where its data reach to their end
+/// marker. Pixels are those of [`read`].
+pub fn read_rows(bytes: &[u8], rows: usize) -> Result<Rgb, Reason> {
+    let header = Header::of(bytes);
+    let rows = (rows + 1).next_multiple_of(MARGIN) + MARGIN;
+    match (header.height_at, header.size, u16::try_from(rows)) {
+        (Some(at), Some((_, height)), Ok(rows)) if u64::from(rows) < height => {
+            let mut lower = bytes.to_vec();
+            lower[at..at + 2].copy_from_slice(&rows.to_be_bytes());
+            read(&lower)
+        }
+        _ => read(bytes),
     }
 }
 

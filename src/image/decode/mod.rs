@@ -11,11 +11,14 @@ mod gif;
 mod jpeg;
 mod png;
 mod ppm;
+mod undecoded;
 
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod parity;
+
+pub use undecoded::Undecoded;
 
 use super::Raster;
 use crate::error::{Error, Result};
@@ -60,11 +63,19 @@ pub fn decode(bytes: &[u8], path: &str) -> Result<Raster> {
         Format::Bmp => bmp::read,
         Format::Ppm => ppm::read,
     };
+    raster(format, || read(bytes)).map_err(|error| error.within(path.to_owned()))
+}
+
+/// The picture that `read` gives.
+fn raster(
+    format: Format,
+    read: impl FnOnce() -> std::result::Result<Rgb, Reason>,
+) -> Result<Raster> {
     // The decoders are libraries: should one of them panic, a picture is damaged, not the program.
-    let outcome = catch_unwind(AssertUnwindSafe(|| read(bytes)))
+    let outcome = catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err("the decoder gave up".to_owned()));
     let failed = |reason: Reason| {
-        Error::data(format!("{path}: expected a {} picture, found damage: {reason}", format.name()))
+        Error::data(format!("expected a {} picture, found damage: {reason}", format.name()))
     };
     let Rgb { width, height, bytes } = outcome.map_err(failed)?;
     Raster::new(width, height, 3, bytes).map_err(|error| failed(error.to_string()))

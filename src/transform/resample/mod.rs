@@ -113,6 +113,20 @@ pub(super) fn resample(source: &Source, size: Size, filter: Filter, window: Regi
     }
 }
 
+/// The input rows, of `inputs`, that make the output rows `range` of `outputs`.
+pub(super) fn rows(
+    inputs: usize,
+    outputs: usize,
+    range: Range<usize>,
+    filter: Filter,
+) -> Range<usize> {
+    match filter {
+        _ if inputs == outputs => range,
+        Filter::Nearest => 0..inputs,
+        _ => Axis::new(inputs, outputs, range, filter).inputs(),
+    }
+}
+
 /// Whether Pillow 13 weighs down the columns first: where that takes more than twice as many rows
 /// away as the other pass takes columns. Older versions always began with the rows.
 fn columns_first(from: Size, to: Size) -> bool {
