@@ -37,8 +37,9 @@ def opened(transform):
 
 
 FROM_FILES = {
-    f"{name}:jpeg": opened(CONFIGS[f"{name}:numbers"])
+    f"{name}:{kind}": opened(CONFIGS[f"{name}:numbers"])
     for name in ["salman2020_train", "salman2020_test"]
+    for kind in ["jpeg", "jpeg_needed"]
 }
 
 
@@ -48,15 +49,15 @@ def jpegs(folder):
     return [str(path) for path in paths if path.read_bytes()[:2] == b"\xff\xd8"]
 
 
-def built():
+def built(name):
     """The path of our side, built by cargo."""
-    command = ["cargo", "build", "--locked", "--release", "--bench", "transforms"]
+    command = ["cargo", "build", "--locked", "--release", "--bench", name]
     output = subprocess.run(
         [*command, "--message-format=json"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     artifacts = map(json.loads, output.splitlines())
     return next(
-        a["executable"] for a in artifacts if a.get("target", {}).get("name") == "transforms"
+        a["executable"] for a in artifacts if a.get("target", {}).get("name") == name
     )
 
 
@@ -71,7 +72,7 @@ def main():
     pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
     pipe = subprocess.PIPE
-    ours = subprocess.Popen([built(), *(files or [])], stdin=pipe, stdout=pipe, text=True)
+    ours = subprocess.Popen([built("transforms"), *(files or [])], stdin=pipe, stdout=pipe, text=True)
     configs = dict.fromkeys(CONFIGS, [picture]) | dict.fromkeys(FROM_FILES if files else [], files)
     print("config                    peer ms  ours ms  ratio of medians, of minima [min, max]")
     for name, pictures in configs.items():
@@ -99,4 +100,5 @@ def main():
     ours.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()

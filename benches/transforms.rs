@@ -1,7 +1,8 @@
 //! Transforms of one picture of 500 by 375 pixels as `transforms.py` times them.
 //!
 //! Each line on stdin, `CONFIG COUNT`, transforms it COUNT times and answers "WALL CPU SUM". With
-//! `:jpeg`, the picture is each time the next of the JPEG files that the arguments name.
+//! `:jpeg`, the picture is each time the next of the JPEG files that the arguments name; with
+//! `:jpeg_needed`, they are decoded down to the last row that is used.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -9,7 +10,7 @@
 )]
 
 use rtscript::error::{Error, Result};
-use rtscript::image::{Raster, decode};
+use rtscript::image::{Raster, Undecoded, decode};
 use rtscript::registry::{Args, Value};
 use rtscript::seed::Stream;
 use rtscript::transform::{Frame, PRESETS, Pipeline, TRANSFORMS};
@@ -52,6 +53,16 @@ fn run(name: &str, picture: &Raster, files: &[String], count: u64) -> Result<f64
                 let path = &files[image as usize % files.len()];
                 let bytes = fs::read(path).map_err(|error| Error::io(path, &error))?;
                 pipeline.apply(Frame::from(decode(&bytes, path)?), stream, &mut out)?;
+                sum += f64::from(out[0]);
+            }
+            "jpeg_needed" => {
+                let path = &files[image as usize % files.len()];
+                let bytes = fs::read(path).map_err(|error| Error::io(path, &error))?;
+                let frame = match Undecoded::new(bytes) {
+                    Ok(undecoded) => Frame::from(undecoded),
+                    Err(bytes) => Frame::from(decode(&bytes, path)?),
+                };
+                pipeline.apply(frame, stream, &mut out)?;
                 sum += f64::from(out[0]);
             }
             "numbers" => {
