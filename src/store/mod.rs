@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! results/ab/<address>.json      what was measured: small, kept, never rewritten
-//! blobs/ab/<address>/<name>...   weights and features: large, may be deleted
+//! blobs/ab/<address>/<name>...   weights, features, packed pictures: large, may be deleted
 //! partial/<address>/<n>/         the last two checkpoints of work that is not finished
 //! leases/<address>               who does the work now
 //! identity                       hashes of data files, so that they are read once
@@ -22,12 +22,14 @@ mod process;
 mod result;
 mod seal;
 mod sweep;
+mod unfinished;
 mod writer;
 
 pub use lease::{Claim, Holder, Lease};
 pub use manifest::Manifest;
 pub use partial::Partial;
 pub use result::Stored;
+pub use unfinished::Unfinished;
 pub use writer::{replace, write};
 
 use crate::error::{Error, Result};

@@ -1,12 +1,14 @@
 //! Removes what killed writers left: temporary files and folders, and leases.
 
 use super::process::Fate;
-use super::{FOLDERS, Store, writer};
+use super::{FOLDERS, Store, unfinished, writer};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Large files that nobody went on with for so long will not be finished.
+const ABANDONED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A sweep lists every folder of the store; many processes that start together need only one.
 const DUE: Duration = Duration::from_secs(3600);
 const SWEPT: &str = "swept";
@@ -25,7 +27,8 @@ impl Store {
     }
 
     /// Removes temporary files of dead processes, and of unknown ones when they are older than a
-    /// day, and leases of dead processes. Returns how many temporary files and folders went.
+    /// day, large files that were not written to for a month before they were whole, and leases of
+    /// dead processes. Returns how many files and folders went.
     ///
     /// What cannot be removed stays: it takes space and does no other harm.
     pub fn sweep(&self) -> usize {
@@ -58,6 +61,9 @@ fn is_temporary(path: &Path) -> bool {
 }
 
 fn is_stale(path: &Path) -> bool {
+    if name_of(path).ends_with(unfinished::PART) {
+        return age(path).is_some_and(|age| age > ABANDONED);
+    }
     if !is_temporary(path) {
         return false;
     }
@@ -106,6 +112,25 @@ mod tests {
         assert_eq!(left, [false, true, true, false, false]);
         assert_eq!(store.result::<i64>(asked.address()).unwrap().unwrap().payload, 1);
         assert_eq!(store.partial(asked.address()).unwrap().unwrap().step, 1);
+    }
+
+    #[test]
+    fn large_files_stay_and_unfinished_ones_go_after_a_month() {
+        let (_folder, store) = fresh();
+        let [whole, growing, abandoned] = [1, 2, 3].map(|number| {
+            let asked = lineage(number);
+            store.unfinished(asked.address(), "large").unwrap();
+            store.large_file(asked.address(), "large").unwrap()
+        });
+        let part = |path: &Path| path.with_file_name("large.part");
+        fs::rename(part(&whole), &whole).unwrap();
+        for (path, days) in [(&whole, 400), (&part(&growing), 29), (&part(&abandoned), 31)] {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() - days * DAY).unwrap();
+        }
+        assert_eq!(store.sweep(), 1);
+        let left = [whole, part(&growing), part(&abandoned)].map(|path| path.exists());
+        assert_eq!(left, [true, true, false]);
     }
 
     #[test]

@@ -211,7 +211,7 @@ pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Error {
 }
 
 /// The folder of a path; a path of one part lies in the current folder.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -219,7 +219,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes renames in a folder durable, on file systems that can.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
             Ok(())
