@@ -24,6 +24,7 @@ mod lab;
 mod lineage;
 mod manners;
 mod manual;
+mod packing;
 mod preflight;
 mod prompt;
 mod registry;
@@ -52,6 +53,7 @@ fn main() {
     trials.extend(hostile::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
+    trials.extend(packing::tests());
     trials.extend(session::tests());
     trials.extend(preflight::tests());
     libtest_mimic::run(&arguments, trials).exit();

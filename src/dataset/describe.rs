@@ -80,7 +80,11 @@ pub fn describe(data: &Dataset) -> Result<Table> {
             "the whole dataset has {train} images in train and val together, and {test} in test"
         ));
     }
-    if let Storage::Files(_) = *data.train.storage() {
+    let storage = data.train.storage();
+    if let Storage::Mapped(pack) = &*storage {
+        table.notes.push(format!("pictures are packed: {}", pack.shrinking()));
+    }
+    if !matches!(*storage, Storage::Packed(_)) {
         table.notes.push(format!("sizes are those of at most {LOOKED_AT} images of each split"));
     }
     Ok(table)

@@ -10,6 +10,7 @@ mod files;
 mod idx;
 mod images;
 mod mat;
+mod pack;
 mod pixels;
 mod seeded;
 mod selection;
@@ -44,6 +45,7 @@ mod view;
 pub use describe::{DESCRIBE, describe};
 pub use facts::{Facts, Metric};
 pub use images::Images;
+pub use pack::{PACK, pack};
 pub use split::{Batch, Dataset, Sample, Split};
 pub use statistics::{
     CORRELATION, EFFECTIVE_RESOLUTION, SPECTRUM, correlation, effective_resolution, spectrum,

@@ -2,6 +2,7 @@
 
 use super::storage::{Packed, Storage};
 use super::view::View;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use crate::torch;
@@ -21,6 +22,8 @@ pub struct Pixels {
     train: Option<View>,
     /// What everything else sees; none for images of one size without a transform.
     plain: Option<View>,
+    /// What a packed file is built under, where there is one.
+    context: Option<Context>,
 }
 
 /// How many images are resized at once; it bounds memory.
@@ -47,7 +50,7 @@ impl Pixels {
                 let [_, height, width] = packed.shape();
                 (size.filter(|size| [*size; 2] != [height, width]), None)
             }
-            Storage::Files(_) => {
+            Storage::Files(_) | Storage::Mapped(_) => {
                 let size = size.unwrap_or(SIDE);
                 (Some(size), Some(squared(size)?))
             }
@@ -57,7 +60,7 @@ impl Pixels {
             view.transpose().map_err(|error| error.within(key).at_key(key))
         };
         let [train, plain] = [view(train, TRANSFORMS[0])?, view(test.or(usual), TRANSFORMS[1])?];
-        let pixels = Self { storage, size, resized: OnceCell::new(), train, plain };
+        let pixels = Self { storage, size, resized: OnceCell::new(), train, plain, context: None };
         if let Some(train) = &pixels.train
             && train.shape() != pixels.shape()
         {
@@ -72,6 +75,25 @@ impl Pixels {
         Ok(pixels)
     }
 
+    /// What is made of these images, made of those of a packed `storage`, which is built under
+    /// `context` when pixels are first wanted.
+    ///
+    /// # Errors
+    /// As [`Pixels::new`].
+    pub fn packed(&self, storage: Storage, context: &Context) -> Result<Self> {
+        let pipelines = [&self.train, &self.plain]
+            .map(|view| view.as_ref().map(|view| view.pipeline().clone()));
+        let pixels = Self::new(storage, self.size, pipelines)?;
+        Ok(Self { context: Some(context.clone()), ..pixels })
+    }
+
+    fn prepare(&self) -> Result<()> {
+        match (&*self.storage, &self.context) {
+            (Storage::Mapped(pack), Some(context)) => pack.prepare(context),
+            _ => Ok(()),
+        }
+    }
+
     /// Where the images come from.
     pub fn storage(&self) -> &Arc<Storage> {
         &self.storage
@@ -79,11 +101,15 @@ impl Pixels {
 
     /// What makes the images, and the stream that it draws from: what training sees with `epoch`,
     /// the stream of an epoch; none where they lie ready in memory.
-    pub fn view(&self, epoch: Option<Stream>) -> Option<(&View, Stream)> {
-        match (epoch, &self.train) {
+    ///
+    /// # Errors
+    /// As [`super::pack`] where the images are to be packed first.
+    pub fn view(&self, epoch: Option<Stream>) -> Result<Option<(&View, Stream)>> {
+        self.prepare()?;
+        Ok(match (epoch, &self.train) {
             (Some(stream), Some(train)) => Some((train, stream)),
             _ => self.plain.as_ref().map(|view| (view, Stream::new(0, "test transform"))),
-        }
+        })
     }
 
     /// Channels, height and width as batches have them.
@@ -93,7 +119,7 @@ impl Pixels {
         }
         let [channels, height, width] = match &*self.storage {
             Storage::Packed(packed) => packed.shape(),
-            Storage::Files(_) => [3, SIDE, SIDE],
+            Storage::Files(_) | Storage::Mapped(_) => [3, SIDE, SIDE],
         };
         [channels, self.size.unwrap_or(height), self.size.unwrap_or(width)]
     }
@@ -109,7 +135,7 @@ impl Pixels {
     /// Data: the files behind the images are damaged or changed. Internal: an unknown id.
     pub fn batch(&self, ids: &[u64], device: Device) -> Result<Tensor> {
         let _guard = tch::no_grad_guard();
-        if let Some((view, stream)) = self.view(None) {
+        if let Some((view, stream)) = self.view(None)? {
             return self.tensor(&view.images(ids, stream, torch::threads())?, device);
         }
         let Storage::Packed(packed) = &*self.storage else {

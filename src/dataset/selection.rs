@@ -179,7 +179,7 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
             let samples = parts.iter().flat_map(|part| &part.samples);
             Storage::Packed(Packed::new(encoding, samples.map(|sample| sample.id).collect()))
         }
-        Pictures::Files(files) => Storage::Files(files),
+        Pictures::Files(files) => Storage::Files(files.into()),
     };
     let mut pipelines = [None, None];
     for (pipeline, key) in pipelines.iter_mut().zip(TRANSFORMS) {

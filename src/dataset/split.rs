@@ -93,6 +93,30 @@ impl Dataset {
         Self { train, val, test, name, lineage }
     }
 
+    /// The same samples with other pixels; `derived` gives the lineage of the dataset and of each
+    /// split from what it was.
+    pub(super) fn with_pixels(
+        &self,
+        pixels: Pixels,
+        derived: impl Fn(&Rc<Lineage>) -> Rc<Lineage>,
+    ) -> Self {
+        let lineage = derived(&self.lineage);
+        let pixels = Rc::new(pixels);
+        let [train, val, test] = [&self.train, &self.val, &self.test].map(|split| {
+            let inner = &split.0;
+            let origin =
+                Origin { lineage: lineage.clone(), pixels: pixels.clone(), ..inner.origin.clone() };
+            let (part, samples) = (inner.part.clone(), inner.samples.clone());
+            Split::new(origin, part, samples, derived(&inner.lineage))
+        });
+        Self { train, val, test, name: self.name.clone(), lineage }
+    }
+
+    /// What gives the images.
+    pub(super) fn pixels(&self) -> &Pixels {
+        &self.train.0.origin.pixels
+    }
+
     /// Its name in tables and plots.
     pub fn name(&self) -> &str {
         &self.name
@@ -218,8 +242,11 @@ impl Split {
 
     /// What makes the images of a batch, and the stream that it draws from: what training sees
     /// with `epoch`, the stream of an epoch; none where they lie ready in memory.
-    pub fn view(&self, epoch: Option<Stream>) -> Option<(&View, Stream)> {
-        self.0.origin.pixels.view(epoch)
+    ///
+    /// # Errors
+    /// As [`crate::dataset::pack`] where the images are to be packed first.
+    pub fn view(&self, epoch: Option<Stream>) -> Result<Option<(&View, Stream)>> {
+        self.0.origin.pixels.view(epoch).map_err(|error| error.within(self.name()))
     }
 
     /// The ids of the samples at these indices.

@@ -1,9 +1,12 @@
 //! Stored images, by the id of their sample. They can be read on any thread.
 
 use super::files::File;
+use super::pack::Pack;
 use crate::error::{Error, Result};
 use crate::image::{Raster, decode};
+use crate::transform::Frame;
 use once_cell::sync::OnceCell;
+use std::sync::Arc;
 
 /// Decodes the stored images of some ids (ascending), one byte per pixel, image after image, each
 /// in the order channels, height, width.
@@ -24,7 +27,9 @@ pub enum Storage {
     /// Images of one size, decoded together when first needed.
     Packed(Packed),
     /// A file for each image, decoded whenever it is needed; the id is the position.
-    Files(Vec<File>),
+    Files(Arc<[File]>),
+    /// Pictures of files, resized once and kept in one file.
+    Mapped(Pack),
 }
 
 /// Images of one size in memory.
@@ -105,7 +110,7 @@ impl Storage {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.held.get().map_or(0, Vec::len),
-            Self::Files(_) => 0,
+            Self::Files(_) | Self::Mapped(_) => 0,
         }
     }
 
@@ -116,12 +121,19 @@ impl Storage {
     pub fn raster(&self, id: u64) -> Result<Raster> {
         match self {
             Self::Packed(packed) => packed.raster(id),
-            Self::Files(files) => {
-                let file = usize::try_from(id).ok().and_then(|id| files.get(id));
-                let file =
-                    file.ok_or_else(|| Error::internal(format!("no image has the id {id}")))?;
-                decode(&file.read()?, &file.place())
-            }
+            Self::Files(files) => decoded(files, id),
+            Self::Mapped(pack) => pack.frame(id)?.into_raster(),
+        }
+    }
+
+    /// As [`Storage::raster`], without a copy where the bytes lie ready.
+    ///
+    /// # Errors
+    /// As [`Storage::raster`].
+    pub fn frame(&self, id: u64) -> Result<Frame<'_>> {
+        match self {
+            Self::Mapped(pack) => pack.frame(id),
+            _ => self.raster(id).map(Frame::from),
         }
     }
 
@@ -130,6 +142,17 @@ impl Storage {
         match self {
             Self::Packed(_) => None,
             Self::Files(files) => files.get(usize::try_from(id).ok()?).map(|f| f.path.as_str()),
+            Self::Mapped(pack) => pack.path_of(id),
         }
     }
+}
+
+/// The picture in the file of an id.
+///
+/// # Errors
+/// As [`Storage::raster`].
+pub fn decoded(files: &[File], id: u64) -> Result<Raster> {
+    let file = usize::try_from(id).ok().and_then(|id| files.get(id));
+    let file = file.ok_or_else(|| Error::internal(format!("no image has the id {id}")))?;
+    decode(&file.read()?, &file.place())
 }

@@ -3,7 +3,7 @@
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
-use crate::transform::{Frame, Pipeline, Size};
+use crate::transform::{Pipeline, Size};
 use std::sync::Arc;
 use std::thread;
 
@@ -31,7 +31,7 @@ impl View {
                 let [channels, height, width] = packed.shape();
                 (channels, Some(Size::new(width as usize, height as usize)))
             }
-            Storage::Files(_) => (3, None),
+            Storage::Files(_) | Storage::Mapped(_) => (3, None),
         };
         let Some(size) = pipeline.output_size(stored) else {
             return Err(Error::usage(format!(
@@ -46,6 +46,11 @@ impl View {
     /// Channels, height and width.
     pub fn shape(&self) -> [i64; 3] {
         self.shape
+    }
+
+    /// What is done to each image.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// The images of `ids` in their order, each `[C, H, W]` in [0,1], read on `threads` threads;
@@ -71,12 +76,12 @@ impl View {
 
     fn read(&self, ids: &[u64], stream: Stream, into: &mut [f32], area: usize) -> Result<()> {
         for (id, image) in ids.iter().zip(into.chunks_exact_mut(area)) {
-            let raster = self.storage.raster(*id)?;
+            let frame = self.storage.frame(*id)?;
             let within = |error: Error| match self.storage.path(*id) {
                 Some(path) => error.within(path.to_owned()),
                 None => error,
             };
-            self.pipeline.apply(Frame::from(raster), stream.at(*id), image).map_err(within)?;
+            self.pipeline.apply(frame, stream.at(*id), image).map_err(within)?;
             if !self.pipeline.keeps_pixels() {
                 image.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
             }

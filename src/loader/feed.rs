@@ -34,7 +34,7 @@ impl<'s> Feed<'s> {
         epoch: Option<Stream>,
         device: Device,
     ) -> Result<Self> {
-        let read = match split.view(epoch) {
+        let read = match split.view(epoch)? {
             None => None,
             Some((view, stream)) => {
                 let ids = indices.iter().map(|batch| split.ids_at(batch));
@@ -139,7 +139,7 @@ mod tests {
         let data = augmented();
         let ids = data.train.ids();
         let stream = |epoch| Stream::new(0, "transform").at(epoch);
-        let (view, first) = data.train.view(Some(stream(0))).unwrap();
+        let (view, first) = data.train.view(Some(stream(0))).unwrap().unwrap();
         let one = view.images(&ids, first, 1).unwrap();
         for threads in [0, 2, 3, 200] {
             assert_eq!(view.images(&ids, first, threads).unwrap(), one);

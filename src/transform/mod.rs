@@ -40,7 +40,7 @@ mod ycc;
 pub use frame::{Frame, Region, Size};
 pub use handle::{APPLY, Transform, apply};
 pub use pipeline::Pipeline;
-pub use presets::{PRESETS, squared};
+pub use presets::{PRESETS, shortened, squared};
 pub use resample::Filter;
 pub use step::{Action, ByteStep, FloatStep, Planes, Step};
 

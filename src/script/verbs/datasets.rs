@@ -2,9 +2,10 @@
 
 use super::ScriptTable;
 use super::plots::ScriptPlot;
+use crate::context::Context;
 use crate::dataset::{
-    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, SPECTRUM, correlation, describe,
-    effective_resolution, spectrum,
+    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, PACK, SPECTRUM, correlation, describe,
+    effective_resolution, pack, spectrum,
 };
 use crate::error::{Error, Result};
 use crate::plot::{PICTURES, Plot};
@@ -36,7 +37,12 @@ const SHOW: Spec = Spec {
 };
 
 /// Binds them.
-pub fn bind(binder: &mut Binder) {
+pub fn bind(binder: &mut Binder, context: &Context) {
+    let packing = context.clone();
+    binder.method::<Dataset>(&PACK, move |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(pack(&packing, &data, &call.args)).map(Dynamic::from)
+    });
     binder.method::<Dataset>(&DESCRIBE, |call: Call| {
         let data: Dataset = call.receiver()?;
         call.at(describe(&data)).map(|table| Dynamic::from(ScriptTable::new(table)))

@@ -29,7 +29,7 @@ use std::rc::Rc;
 /// Binds everything.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     constructors::bind(binder, context);
-    datasets::bind(binder);
+    datasets::bind(binder, context);
     splits::bind(binder);
     tensors::bind(binder);
     models::bind(binder, context, run);

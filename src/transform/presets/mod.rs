@@ -28,6 +28,14 @@ pub fn squared(size: i64) -> Result<Pipeline> {
     pipeline(&[("resize", &options), ("center_crop", &options)])
 }
 
+/// The shorter side at `size` pixels.
+///
+/// # Errors
+/// Usage: a size that is no size of an image.
+pub fn shortened(size: i64) -> Result<Pipeline> {
+    pipeline(&[("resize", &[("size", Value::Int(size))])])
+}
+
 /// A step of a preset: its name, and its options.
 type Call<'a> = (&'a str, &'a [(&'a str, Value)]);
 
