@@ -2,7 +2,7 @@
 
 Usage: transforms.py [--rounds N] [--count N] [--images DIR]. Cargo builds our side. Both transform
 a picture of 500 by 375 pixels, decoded already, on one core; with --images, they also read, decode
-and transform the JPEG files below DIR. CPU times are compared, and the first round is left out.
+and transform the JPEG files below DIR; `:packed` sets our packed pictures against those files. CPU times are compared, and the first round is left out.
 """
 
 import argparse
@@ -37,9 +37,9 @@ def opened(transform):
 
 
 FROM_FILES = {
-    f"{name}:{kind}": opened(CONFIGS[f"{name}:numbers"])
+    f"{name}:{source}": opened(CONFIGS[f"{name}:numbers"])
+    for source in ["jpeg", "jpeg_needed", "packed"]
     for name in ["salman2020_train", "salman2020_test"]
-    for kind in ["jpeg", "jpeg_needed"]
 }
 
 
