@@ -22,7 +22,7 @@ pub const ENTRY: Entry<Build> = Entry {
               with the classes in them, or the classes themselves: then a share of each class, \
               chosen by the seed, is test. Classes are sorted by the bytes of their names.",
         inputs: &[Param::input("folder", Kind::Text, "The folder, or the archive, below --data.")],
-        params: &params::<13>(224, &[TEST]),
+        params: &params::<14>(224, &[TEST]),
         returns: "dataset",
         example: Example {
             code: "let classes = 2;\n\

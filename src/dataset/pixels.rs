@@ -50,7 +50,7 @@ impl Pixels {
                 let [_, height, width] = packed.shape();
                 (size.filter(|size| [*size; 2] != [height, width]), None)
             }
-            Storage::Files(_) | Storage::Mapped(_) => {
+            Storage::Files { .. } | Storage::Mapped(_) => {
                 let size = size.unwrap_or(SIDE);
                 (Some(size), Some(squared(size)?))
             }
@@ -119,7 +119,7 @@ impl Pixels {
         }
         let [channels, height, width] = match &*self.storage {
             Storage::Packed(packed) => packed.shape(),
-            Storage::Files(_) | Storage::Mapped(_) => [3, SIDE, SIDE],
+            Storage::Files { .. } | Storage::Mapped(_) => [3, SIDE, SIDE],
         };
         [channels, self.size.unwrap_or(height), self.size.unwrap_or(width)]
     }

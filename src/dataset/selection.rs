@@ -72,7 +72,12 @@ pub enum Pictures {
     /// Images of one size.
     Packed(Encoding),
     /// A file for each image, at the position of its id.
-    Files(Vec<File>),
+    Files {
+        /// The files.
+        files: Vec<File>,
+        /// Whether rows below the last that is used may be left undecoded.
+        partly: bool,
+    },
 }
 
 /// What an archive holds, before any option.
@@ -179,7 +184,7 @@ pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
             let samples = parts.iter().flat_map(|part| &part.samples);
             Storage::Packed(Packed::new(encoding, samples.map(|sample| sample.id).collect()))
         }
-        Pictures::Files(files) => Storage::Files(files.into()),
+        Pictures::Files { files, partly } => Storage::Files { files: files.into(), partly },
     };
     let mut pipelines = [None, None];
     for (pipeline, key) in pipelines.iter_mut().zip(TRANSFORMS) {

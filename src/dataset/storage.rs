@@ -3,7 +3,7 @@
 use super::files::File;
 use super::pack::Pack;
 use crate::error::{Error, Result};
-use crate::image::{Raster, decode};
+use crate::image::{Raster, Undecoded, decode};
 use crate::transform::Frame;
 use once_cell::sync::OnceCell;
 use std::sync::Arc;
@@ -27,7 +27,12 @@ pub enum Storage {
     /// Images of one size, decoded together when first needed.
     Packed(Packed),
     /// A file for each image, decoded whenever it is needed; the id is the position.
-    Files(Arc<[File]>),
+    Files {
+        /// The files.
+        files: Arc<[File]>,
+        /// Whether rows below the last that is used may be left undecoded.
+        partly: bool,
+    },
     /// Pictures of files, resized once and kept in one file.
     Mapped(Pack),
 }
@@ -110,7 +115,7 @@ impl Storage {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.held.get().map_or(0, Vec::len),
-            Self::Files(_) | Self::Mapped(_) => 0,
+            Self::Files { .. } | Self::Mapped(_) => 0,
         }
     }
 
@@ -121,18 +126,26 @@ impl Storage {
     pub fn raster(&self, id: u64) -> Result<Raster> {
         match self {
             Self::Packed(packed) => packed.raster(id),
-            Self::Files(files) => decoded(files, id),
+            Self::Files { files, .. } => decoded(files, id),
             Self::Mapped(pack) => pack.frame(id)?.into_raster(),
         }
     }
 
-    /// As [`Storage::raster`], without a copy where the bytes lie ready.
+    /// As [`Storage::raster`], without a copy where the bytes lie ready, and without the rows that
+    /// are not used where that was asked for.
     ///
     /// # Errors
     /// As [`Storage::raster`].
     pub fn frame(&self, id: u64) -> Result<Frame<'_>> {
         match self {
             Self::Mapped(pack) => pack.frame(id),
+            Self::Files { files, partly: true } => {
+                let file = file_of(files, id)?;
+                match Undecoded::new(file.read()?) {
+                    Ok(picture) => Ok(Frame::from(picture)),
+                    Err(bytes) => decode(&bytes, &file.place()).map(Frame::from),
+                }
+            }
             _ => self.raster(id).map(Frame::from),
         }
     }
@@ -141,7 +154,7 @@ impl Storage {
     pub fn path(&self, id: u64) -> Option<&str> {
         match self {
             Self::Packed(_) => None,
-            Self::Files(files) => files.get(usize::try_from(id).ok()?).map(|f| f.path.as_str()),
+            Self::Files { files, .. } => file_of(files, id).ok().map(|file| file.path.as_str()),
             Self::Mapped(pack) => pack.path_of(id),
         }
     }
@@ -152,7 +165,11 @@ impl Storage {
 /// # Errors
 /// As [`Storage::raster`].
 pub fn decoded(files: &[File], id: u64) -> Result<Raster> {
-    let file = usize::try_from(id).ok().and_then(|id| files.get(id));
-    let file = file.ok_or_else(|| Error::internal(format!("no image has the id {id}")))?;
+    let file = file_of(files, id)?;
     decode(&file.read()?, &file.place())
+}
+
+fn file_of(files: &[File], id: u64) -> Result<&File> {
+    let file = usize::try_from(id).ok().and_then(|id| files.get(id));
+    file.ok_or_else(|| Error::internal(format!("no image has the id {id}")))
 }

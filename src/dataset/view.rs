@@ -4,8 +4,11 @@ use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use crate::transform::{Pipeline, Size};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
+
+/// Images that a thread takes at a time.
+const SHARE: usize = 4;
 
 /// A storage behind a pipeline. Copies are cheap and may go to other threads.
 #[derive(Clone)]
@@ -31,7 +34,7 @@ impl View {
                 let [channels, height, width] = packed.shape();
                 (channels, Some(Size::new(width as usize, height as usize)))
             }
-            Storage::Files(_) | Storage::Mapped(_) => (3, None),
+            Storage::Files { .. } | Storage::Mapped(_) => (3, None),
         };
         let Some(size) = pipeline.output_size(stored) else {
             return Err(Error::usage(format!(
@@ -61,17 +64,29 @@ impl View {
     pub fn images(&self, ids: &[u64], stream: Stream, threads: usize) -> Result<Vec<f32>> {
         let area = self.shape.iter().product::<i64>() as usize;
         let mut images = vec![0.0; ids.len() * area];
-        let share = ids.len().div_ceil(threads.max(1)).max(1);
-        let parts = ids.chunks(share).zip(images.chunks_mut(share * area));
-        thread::scope(|scope| {
-            let read = |(ids, into)| scope.spawn(move || self.read(ids, stream, into, area));
-            let workers: Vec<_> = parts.map(read).collect();
-            workers.into_iter().try_for_each(|worker| {
-                let ended = worker.join();
-                ended.unwrap_or_else(|_| Err(Error::internal("reading images ended in a panic")))
-            })
-        })?;
-        Ok(images)
+        let workers = threads.clamp(1, ids.len().div_ceil(SHARE).max(1));
+        let shares = ids.chunks(SHARE).zip(images.chunks_mut(SHARE * area)).enumerate();
+        let shares = Mutex::new(shares);
+        let next = || shares.lock().ok().and_then(|mut shares| shares.next());
+        let work = || {
+            while let Some((place, (ids, into))) = next() {
+                self.read(ids, stream, into, area).map_err(|error| (place, error))?;
+            }
+            Ok(())
+        };
+        let failures = thread::scope(|scope| {
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let ended = workers.into_iter().map(|worker| {
+                let panicked = || (0, Error::internal("reading images ended in a panic"));
+                worker.join().unwrap_or_else(|_| Err(panicked()))
+            });
+            ended.filter_map(std::result::Result::err).collect::<Vec<_>>()
+        });
+        // The first in the order of the images, whoever met one.
+        match failures.into_iter().min_by_key(|(place, _)| *place) {
+            Some((_, error)) => Err(error),
+            None => Ok(images),
+        }
     }
 
     fn read(&self, ids: &[u64], stream: Stream, into: &mut [f32], area: usize) -> Result<()> {

@@ -54,9 +54,21 @@ const SKIP_BAD: Param = Param::int(
      that is met ends the work with its path; otherwise all are tried once.",
 );
 
+const DECODE: Param = Param {
+    // Pixels are the same.
+    label: true,
+    ..Param::choice(
+        "decode",
+        &["whole", "needed"],
+        "How much of a JPEG picture is decoded: all, or only the rows down to the last that the \
+         transforms use. The pixels are the same and come sooner, but damage below goes unnoticed.",
+    )
+};
+
 /// The options of a data set of picture files of a usual `size`, and `more`.
 pub const fn params<const N: usize>(size: i64, more: &[Param]) -> [Param; N] {
     let mut params = [SKIP_BAD; N];
+    params[N - 2] = DECODE;
     let mut at = 0;
     while at < selection::PARAMS.len() {
         params[at] = selection::PARAMS[at];
@@ -134,6 +146,6 @@ pub fn finish(
     let test = (train.len() as u64..).zip(&gathered.test).map(sample).collect();
     let files = gathered.train.into_iter().chain(gathered.test).map(|(file, _)| file).collect();
     let Gathered { classes, .. } = gathered;
-    let pictures = Pictures::Files(files);
+    let pictures = Pictures::Files { files, partly: args.text(DECODE.name)? == "needed" };
     select(Contents { classes, facts, train, test, source, pictures }, args)
 }

@@ -82,7 +82,7 @@ pub fn pack(context: &Context, data: &Dataset, args: &Args) -> Result<Dataset> {
     let name = args.spec().name;
     let storage = data.train.storage();
     let source = match &*storage {
-        Storage::Files(files) => files.clone(),
+        Storage::Files { files, .. } => files.clone(),
         Storage::Packed(_) => {
             return Err(Error::usage(format!(
                 "{name}: expected pictures in files, found those of {}, which are held in memory",

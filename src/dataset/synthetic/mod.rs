@@ -2,6 +2,7 @@
 //! red and its split in green, so that every label and every split can be checked.
 
 mod laws;
+mod needed;
 
 use super::mat::tests::file as table;
 use super::*;
