@@ -103,7 +103,7 @@ impl Pixels {
     /// the stream of an epoch; none where they lie ready in memory.
     ///
     /// # Errors
-    /// As [`super::pack`] where the images are to be packed first.
+    /// As [`super::pack()`] where the images are to be packed first.
     pub fn view(&self, epoch: Option<Stream>) -> Result<Option<(&View, Stream)>> {
         self.prepare()?;
         Ok(match (epoch, &self.train) {

@@ -244,7 +244,7 @@ impl Split {
     /// with `epoch`, the stream of an epoch; none where they lie ready in memory.
     ///
     /// # Errors
-    /// As [`crate::dataset::pack`] where the images are to be packed first.
+    /// As [`crate::dataset::pack()`] where the images are to be packed first.
     pub fn view(&self, epoch: Option<Stream>) -> Result<Option<(&View, Stream)>> {
         self.0.origin.pixels.view(epoch).map_err(|error| error.within(self.name()))
     }
