@@ -7,9 +7,6 @@ use crate::transform::{Pipeline, Size};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Images that a thread takes at a time.
-const SHARE: usize = 4;
-
 /// A storage behind a pipeline. Copies are cheap and may go to other threads.
 #[derive(Clone)]
 pub struct View {
@@ -64,13 +61,12 @@ impl View {
     pub fn images(&self, ids: &[u64], stream: Stream, threads: usize) -> Result<Vec<f32>> {
         let area = self.shape.iter().product::<i64>() as usize;
         let mut images = vec![0.0; ids.len() * area];
-        let workers = threads.clamp(1, ids.len().div_ceil(SHARE).max(1));
-        let shares = ids.chunks(SHARE).zip(images.chunks_mut(SHARE * area)).enumerate();
-        let shares = Mutex::new(shares);
-        let next = || shares.lock().ok().and_then(|mut shares| shares.next());
+        let workers = threads.clamp(1, ids.len().max(1));
+        let left = Mutex::new(ids.iter().zip(images.chunks_exact_mut(area)).enumerate());
+        let next = || left.lock().ok().and_then(|mut left| left.next());
         let work = || {
-            while let Some((place, (ids, into))) = next() {
-                self.read(ids, stream, into, area).map_err(|error| (place, error))?;
+            while let Some((place, (id, image))) = next() {
+                self.read(*id, stream, image).map_err(|error| (place, error))?;
             }
             Ok(())
         };
@@ -89,17 +85,15 @@ impl View {
         }
     }
 
-    fn read(&self, ids: &[u64], stream: Stream, into: &mut [f32], area: usize) -> Result<()> {
-        for (id, image) in ids.iter().zip(into.chunks_exact_mut(area)) {
-            let frame = self.storage.frame(*id)?;
-            let within = |error: Error| match self.storage.path(*id) {
-                Some(path) => error.within(path.to_owned()),
-                None => error,
-            };
-            self.pipeline.apply(frame, stream.at(*id), image).map_err(within)?;
-            if !self.pipeline.keeps_pixels() {
-                image.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
-            }
+    fn read(&self, id: u64, stream: Stream, image: &mut [f32]) -> Result<()> {
+        let frame = self.storage.frame(id)?;
+        let within = |error: Error| match self.storage.path(id) {
+            Some(path) => error.within(path.to_owned()),
+            None => error,
+        };
+        self.pipeline.apply(frame, stream.at(id), image).map_err(within)?;
+        if !self.pipeline.keeps_pixels() {
+            image.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
         }
         Ok(())
     }
