@@ -5,6 +5,7 @@
 mod archive;
 mod cifar;
 mod describe;
+mod effective_resolution;
 mod facts;
 mod files;
 mod idx;
@@ -43,13 +44,12 @@ mod tiny_imagenet;
 mod view;
 
 pub use describe::{DESCRIBE, describe};
+pub use effective_resolution::{EFFECTIVE_RESOLUTION, effective_resolution};
 pub use facts::{Facts, Metric};
 pub use images::Images;
 pub use pack::{PACK, pack};
 pub use split::{Batch, Dataset, Sample, Split};
-pub use statistics::{
-    CORRELATION, EFFECTIVE_RESOLUTION, SPECTRUM, correlation, effective_resolution, spectrum,
-};
+pub use statistics::{CORRELATION, SPECTRUM, correlation, spectrum};
 pub use storage::Storage;
 pub use view::View;
 

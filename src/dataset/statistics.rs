@@ -1,15 +1,16 @@
-//! How much of an image its neighbouring pixels tell, and at which frequencies it varies: what
-//! upscaling changes.
+//! How much of a pixel its neighbours tell, and at which frequencies images vary: what upscaling
+//! changes.
 
 use super::Dataset;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Example, Home, Param, Spec};
+use std::f64::consts::PI;
 use tch::{Device, Kind, Tensor};
 
 /// How many images are read at once; it bounds memory.
 const AT_ONCE: usize = 100;
 
-const LIMIT: Param =
+pub(super) const LIMIT: Param =
     Param::int("limit", 500, 1, "The most images, the first of the training split.").up_to(1e6);
 
 /// `dataset.correlation(#{...})`.
@@ -36,25 +37,19 @@ pub const SPECTRUM: Spec = Spec {
     name: "spectrum",
     doc: "The power of the images at 1, 2 and more cycles per image: a list up to half the side.\n\nThe \
           mean over all directions of the squared Fourier coefficients of the grey values (the \
-          mean of the channels) less the mean of their image, per pixel; no window. Images must be \
-          square.",
-    params: &[LIMIT],
+          mean of the channels) less their mean, per pixel. A Hann window over both sides, whose \
+          power is divided out, keeps opposite edges that differ from looking like detail; it \
+          spreads a frequency over its neighbours at one cycle's distance, and the mean takes up \
+          to a third of the power at one cycle with it. Images must be square. \
+          The power of natural images falls about as one over the square of the frequency.",
+    params: &[
+        Param::choice("window", &["hann", "none"], "What the images are multiplied with."),
+        LIMIT,
+    ],
     example: Example { code: "dataset::digits().spectrum().len()", shows: "4" },
-    cite: "van der Schaaf and van Hateren 1996",
+    cite: "van der Schaaf and van Hateren 1996, Modelling the power spectra of natural images",
+    version: 2,
     ..CORRELATION
-};
-
-/// `dataset.effective_resolution(#{...})`.
-pub const EFFECTIVE_RESOLUTION: Spec = Spec {
-    name: "effective_resolution",
-    doc: "The side in pixels of the smallest images that could carry a `share` of the power.\n\n\
-          Twice the cycles per image below which it lies, as an image of n pixels carries at most \
-          n/2 cycles; see `spectrum`. There is no window, so that opposite edges that differ count \
-          as detail: it compares data sets of one size, and is above what upscaled images hold.",
-    params: &[Param::float("share", 0.99, 0.0, "Of the power at all cycles.").up_to(1.0), LIMIT],
-    returns: "number",
-    example: Example { code: "dataset::digits().effective_resolution() <= 8", shows: "true" },
-    ..SPECTRUM
 };
 
 /// Correlations at 0, 1, ... pixels; see [`CORRELATION`].
@@ -100,22 +95,6 @@ pub fn spectrum(data: &Dataset, args: &Args) -> Result<Vec<f64>> {
     Ok(rings(data, args)?.into_iter().map(|(power, places)| power / places).collect())
 }
 
-/// See [`EFFECTIVE_RESOLUTION`].
-///
-/// # Errors
-/// As [`spectrum`].
-pub fn effective_resolution(data: &Dataset, args: &Args) -> Result<i64> {
-    let rings = rings(data, args)?;
-    let all: f64 = rings.iter().map(|(power, _)| power).sum();
-    let mut below = 0.0;
-    let cycles = rings.iter().take_while(|(power, _)| {
-        let enough = below >= args.float("share").unwrap_or(1.0) * all;
-        below += power;
-        !enough
-    });
-    Ok(2 * cycles.count() as i64)
-}
-
 /// The power, and the number of Fourier coefficients, at 1, 2, ... cycles per image.
 fn rings(data: &Dataset, args: &Args) -> Result<Vec<(f64, f64)>> {
     let name = args.spec().name;
@@ -125,10 +104,19 @@ fn rings(data: &Dataset, args: &Args) -> Result<Vec<(f64, f64)>> {
             "{name}: expected square images of at least 2 pixels, found {height}x{width}"
         )));
     }
+    let window = match args.text("window")? {
+        "none" => Tensor::f_ones([width, width], (Kind::Double, Device::Cpu))?,
+        _ => hann(width)?,
+    };
+    let weight = window.f_sum(Kind::Double)?.f_double_value(&[])?;
+    let energy = window.f_square()?.f_mean(Kind::Double)?.f_double_value(&[])?;
     let mut power = Tensor::f_zeros([width, width], (Kind::Double, Device::Cpu))?;
     let mut images = 0;
     each(data, args, |grey| {
-        let coefficients = grey.f_fft_fft2(None::<&[i64]>, [1, 2], "ortho")?;
+        let seen = grey.f_mul(&window)?;
+        let mean = seen.f_sum_dim_intlist([1, 2].as_slice(), true, Kind::Double)?;
+        let seen = seen.f_sub(&mean.f_div_scalar(weight)?.f_mul(&window)?)?;
+        let coefficients = seen.f_fft_fft2(None::<&[i64]>, [1, 2], "ortho")?;
         let squares = coefficients.f_abs()?.f_square()?;
         power = power.f_add(&squares.f_sum_dim_intlist(0, false, Kind::Double)?)?;
         images += grey.size().first().copied().unwrap_or(0);
@@ -141,15 +129,26 @@ fn rings(data: &Dataset, args: &Args) -> Result<Vec<(f64, f64)>> {
         let (row, column) = (place / width as usize, place % width as usize);
         let radius = cycles(row).hypot(cycles(column)).round() as usize;
         if let Some((sum, places)) = radius.checked_sub(1).and_then(|ring| rings.get_mut(ring)) {
-            *sum += value / images as f64;
+            *sum += value / (energy * images as f64);
             *places += 1.0;
         }
     }
     Ok(rings)
 }
 
+/// The Hann window of a square, which is 0 half a pixel outside of it.
+fn hann(side: i64) -> Result<Tensor> {
+    let places = Tensor::f_arange(side, (Kind::Double, Device::Cpu))?.f_add_scalar(0.5)?;
+    let window = places.f_mul_scalar(PI / side as f64)?.f_sin()?.f_square()?;
+    Ok(window.f_outer(&window)?)
+}
+
 /// Gives `to` the first training images a few at a time: grey, `[N, H, W]` in f64, mean 0 each.
-fn each(data: &Dataset, args: &Args, mut to: impl FnMut(&Tensor) -> Result<()>) -> Result<()> {
+pub(super) fn each(
+    data: &Dataset,
+    args: &Args,
+    mut to: impl FnMut(&Tensor) -> Result<()>,
+) -> Result<()> {
     let _guard = tch::no_grad_guard();
     let count = data.train.len().min(args.int("limit")? as usize);
     let indices: Vec<usize> = (0..count).collect();
@@ -163,14 +162,14 @@ fn each(data: &Dataset, args: &Args, mut to: impl FnMut(&Tensor) -> Result<()>) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::laws::built_named;
     use super::*;
     use crate::registry::Value;
     use crate::transform::{TRANSFORMS, Transform};
     use std::rc::Rc;
 
-    fn with(name: &str, options: &[(&str, Value)]) -> Dataset {
+    pub fn with(name: &str, options: &[(&str, Value)]) -> Dataset {
         let entry = TRANSFORMS.iter().find(|entry| entry.spec.name == name).unwrap();
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
         let args = Args::resolve(&entry.spec, Vec::new(), options.collect()).unwrap();
@@ -178,7 +177,7 @@ mod tests {
         built_named("fashion_mnist", &[("test_transform", transform)]).unwrap()
     }
 
-    fn args(spec: &'static Spec, options: &[(&str, i64)]) -> Args {
+    pub fn args(spec: &'static Spec, options: &[(&str, i64)]) -> Args {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::Int(*value)));
         Args::resolve(spec, Vec::new(), options.collect()).unwrap()
     }
@@ -197,21 +196,32 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_white_and_low_pass_leaves_few_pixels() {
+    fn noise_is_white() {
         let noise = with("add_noise", &[("sigma", Value::Float(50.0))]);
         let found = correlation(&noise, &args(&CORRELATION, &[("lags", 2), ("limit", 100)]));
         let found = found.unwrap();
         assert!(found[1].abs() < 0.02 && found[2].abs() < 0.02, "{found:?}");
         let powers = spectrum(&noise, &args(&SPECTRUM, &[("limit", 100)])).unwrap();
         assert_eq!(powers.len(), 14);
-        assert!(powers.iter().all(|power| (power / powers[13] - 1.0).abs() < 0.1), "{powers:?}");
-        let side = |data: &Dataset| {
-            effective_resolution(data, &args(&EFFECTIVE_RESOLUTION, &[("limit", 100)])).unwrap()
+        let flat = |power: &f64| (power / powers[13] - 1.0).abs() < 0.1;
+        assert!(powers[1..].iter().all(flat), "{powers:?}");
+        // Taking the mean leaves 7/12 at (1, 0) and (0, 1), and 121/144 at (1, 1).
+        assert!((powers[0] / powers[13] - 0.71).abs() < 0.1, "{powers:?}");
+    }
+
+    #[test]
+    fn a_ramp_leaks_into_all_frequencies_only_without_the_window() {
+        // Its opposite edges differ, and it holds no wave of more than a cycle.
+        let ramp = Tensor::arange(28, (Kind::Double, Device::Cpu)) / 28.0;
+        let window = hann(28).unwrap();
+        let high = |x: &Tensor| {
+            let power = x.fft_fft2(None::<&[i64]>, [0, 1], "ortho").abs().square();
+            let row = power.get(0);
+            (row.narrow(0, 5, 19).sum(Kind::Double) / row.sum(Kind::Double)).double_value(&[])
         };
-        assert_eq!(side(&noise), 28);
-        let small = with("downscale", &[("size", Value::Int(7))]);
-        let plain = built_named("fashion_mnist", &[]).unwrap();
-        assert!(side(&small) < side(&plain), "{} {}", side(&small), side(&plain));
+        let ramps = ramp.expand([28, 28], false) - 27.0 / 56.0;
+        let (leak, left) = (high(&ramps), high(&(&ramps * &window)));
+        assert!(leak > 0.05 && left < leak / 100.0, "{leak} {left}");
     }
 
     #[test]
@@ -221,7 +231,10 @@ mod tests {
         let x = x.to_kind(Kind::Double).view([50, -1]);
         let squares = (&x - x.mean_dim([1].as_slice(), true, Kind::Double)).square();
         let variance = squares.sum(Kind::Double).double_value(&[]) / 50.0;
-        let rings = rings(&data, &args(&SPECTRUM, &[("limit", 50)])).unwrap();
+        let options = [("limit", Value::Int(50)), ("window", Value::Text("none".to_owned()))];
+        let options = options.map(|(key, value)| (key.to_owned(), value));
+        let args = Args::resolve(&SPECTRUM, Vec::new(), options.into()).unwrap();
+        let rings = rings(&data, &args).unwrap();
         let inside: f64 = rings.iter().map(|(power, _)| power).sum();
         // The corners, beyond 14 cycles, hold the rest.
         assert!(inside < variance && inside > 0.98 * variance, "{inside} of {variance}");
