@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use base64ct::{Base64, Encoding};
 use plotters::coord::Shift;
 use plotters::prelude::{
-    BitMapBackend, Circle, DrawingArea, DrawingBackend, IntoDrawingArea, Polygon, Rectangle,
-    SVGBackend, Text,
+    BitMapBackend, Circle, DrawingArea, DrawingBackend, IntoDrawingArea, PathElement, Polygon,
+    Rectangle, SVGBackend, Text,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBAColor, RGBColor, TextStyle};
@@ -164,9 +164,17 @@ fn draw_shape<B: DrawingBackend>(
         Shape::Arrow { x, y, length, ink } => {
             let half = length.abs() * 0.6;
             let corners = [(*x, y - half), (*x, y + half), (x + length, *y)];
-            let corners: Vec<(i32, i32)> =
-                corners.into_iter().map(|(x, y)| medium.at(x, y)).collect();
-            area.draw(&Polygon::new(corners, solid(*ink))).map_err(failed)
+            area.draw(&Polygon::new(placed(&corners, medium), solid(*ink))).map_err(failed)
+        }
+        Shape::Path { points, width, ink } => {
+            let thick = (width * medium.scale).round().max(1.0) as u32;
+            let style = colour(ink.light()).stroke_width(thick);
+            area.draw(&PathElement::new(placed(points, medium), style)).map_err(failed)
+        }
+        Shape::Area { points, ink, opacity } => {
+            let (red, green, blue) = ink.light();
+            let style = RGBAColor(red, green, blue, *opacity).filled();
+            area.draw(&Polygon::new(placed(points, medium), style)).map_err(failed)
         }
         // Drawn after all others.
         Shape::Image { .. } => Ok(()),
@@ -176,6 +184,10 @@ fn draw_shape<B: DrawingBackend>(
             area.draw(&Text::new(text.as_str(), top, style)).map_err(failed)
         }
     }
+}
+
+fn placed(points: &[(f64, f64)], medium: Medium) -> Vec<(i32, i32)> {
+    points.iter().map(|(x, y)| medium.at(*x, *y)).collect()
 }
 
 fn lettered(

@@ -4,11 +4,15 @@ mod axis;
 mod bars;
 mod bitmap;
 mod canvas;
+mod chart;
 mod images;
+mod lines;
 mod lettering;
 mod mosaic;
 mod panel;
+mod scale;
 mod scene;
+mod series;
 mod sheet;
 
 pub use bitmap::Bitmap;
@@ -37,7 +41,7 @@ pub type Build = fn(&Records, &Args) -> Result<Plot>;
 pub type Picture = fn(&Args) -> Result<Plot>;
 
 /// All plots of what is no grid.
-pub const PICTURES: &[&Entry<Picture>] = &[&images::ENTRY];
+pub const PICTURES: &[&Entry<Picture>] = &[&images::ENTRY, &lines::ENTRY];
 
 /// All kinds of plots of records.
 pub const PLOTS: &[&Entry<Build>] = &[&bars::ENTRY];

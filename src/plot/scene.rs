@@ -94,6 +94,10 @@ pub enum Shape {
     Dot { x: f64, y: f64, radius: f64, ink: Ink, opacity: f64 },
     /// A filled triangle that points right, or left where `length` is negative.
     Arrow { x: f64, y: f64, length: f64, ink: Ink },
+    /// A line through points.
+    Path { points: Vec<(f64, f64)>, width: f64, ink: Ink },
+    /// The filled area within a closed line.
+    Area { points: Vec<(f64, f64)>, ink: Ink, opacity: f64 },
     /// Pixels, each drawn as a rectangle without smoothing; above all shapes of other kinds.
     Image { left: f64, top: f64, width: f64, height: f64, bitmap: Bitmap },
     /// A line of text; `y` is its baseline.
@@ -125,6 +129,16 @@ impl Scene {
     /// Adds a triangle whose base is at `x` and whose tip is at `x + length`.
     pub fn arrow(&mut self, x: f64, y: f64, length: f64, ink: Ink) {
         self.shapes.push(Shape::Arrow { x, y, length, ink });
+    }
+
+    /// Adds a line through points.
+    pub fn path(&mut self, points: Vec<(f64, f64)>, width: f64, ink: Ink) {
+        self.shapes.push(Shape::Path { points, width, ink });
+    }
+
+    /// Adds the filled area within a closed line.
+    pub fn area(&mut self, points: Vec<(f64, f64)>, ink: Ink, opacity: f64) {
+        self.shapes.push(Shape::Area { points, ink, opacity });
     }
 
     /// Adds a line of text; control characters become blanks.

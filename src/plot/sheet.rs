@@ -6,10 +6,10 @@ use super::panel::{Frame, Key, MEANS, Panel, ROW, SMALL, TICKS, TITLE, WORDS};
 use super::scene::{Anchor, Ink, Letters, Scene};
 use crate::error::Result;
 
-const EDGE: f64 = 20.0;
+pub(super) const EDGE: f64 = 20.0;
 const HEAD: f64 = 84.0;
 const GAP: f64 = 30.0;
-const HEADING: Letters = Letters { size: 16.0, bold: true };
+pub(super) const HEADING: Letters = Letters { size: 16.0, bold: true };
 
 /// Everything that is drawn, in the unit that is shown.
 pub(super) struct Sheet {

@@ -4,6 +4,7 @@ use super::param::Default;
 use crate::lineage::Lineage;
 use serde_json::Value as Json;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -46,6 +47,8 @@ pub enum Value {
     Floats(Vec<f64>),
     /// A list.
     List(Vec<Value>),
+    /// A map.
+    Map(BTreeMap<String, Value>),
     /// A handle.
     Handle(Rc<dyn Handle>),
     /// A value the domain has no use for; the text names its type.
@@ -79,6 +82,7 @@ impl Value {
             Self::Ints(values) => format!("{values:?}"),
             Self::Floats(values) => format!("{values:?}"),
             Self::List(values) => format!("a list of {} values", values.len()),
+            Self::Map(_) => "a map".to_owned(),
             Self::Handle(handle) => one(handle.kind()),
             Self::Other(name) => one(name),
         }
@@ -108,6 +112,9 @@ impl Value {
             Self::Ints(values) => Json::from(values.as_slice()),
             Self::Floats(values) => Json::from(values.as_slice()),
             Self::List(values) => values.iter().map(Self::json).collect(),
+            Self::Map(values) => {
+                values.iter().map(|(key, value)| (key.clone(), value.json())).collect()
+            }
             Self::Handle(handle) => Json::from(handle.lineage().address().as_str()),
             Self::Unit | Self::Other(_) => Json::Null,
         }

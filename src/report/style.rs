@@ -45,7 +45,9 @@ pub(super) fn rules() -> String {
     rules.push_str("}\n");
     for ink in Ink::all() {
         let (light, dark) = (hex(ink.light()), hex(ink.dark()));
-        let _ = writeln!(rules, "svg [fill=\"{light}\"]{{fill:{dark}}}");
+        for part in ["fill", "stroke"] {
+            let _ = writeln!(rules, "svg [{part}=\"{light}\"]{{{part}:{dark}}}");
+        }
     }
     rules.push_str("}\n");
     rules

@@ -9,7 +9,7 @@ use crate::script::verbs::{Cells, ScriptTensor};
 use crate::train::Arm;
 use crate::transfer::Protocol;
 use crate::transform::Transform;
-use rhai::{Array, Dynamic, ImmutableString};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
@@ -45,6 +45,10 @@ pub fn to_value(value: &Dynamic, kind: Kind) -> Value {
             Some(ints) if kind == Kind::Ints => Value::Ints(ints),
             _ => Value::List(items.iter().map(|item| to_value(item, Kind::Any)).collect()),
         };
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let all = map.iter().map(|(key, item)| (key.to_string(), to_value(item, Kind::Any)));
+        return Value::Map(all.collect());
     }
     match handle(value) {
         Some(handle) => Value::Handle(handle),
