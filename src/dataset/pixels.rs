@@ -1,5 +1,6 @@
 //! The pixels of a dataset as batches, shared by its splits.
 
+use super::hf_swap::Swap;
 use super::storage::{Packed, Storage};
 use super::view::View;
 use crate::context::Context;
@@ -24,6 +25,8 @@ pub struct Pixels {
     plain: Option<View>,
     /// What a packed file is built under, where there is one.
     context: Option<Context>,
+    /// What each image takes of another.
+    swap: Option<Arc<Swap>>,
 }
 
 /// How many images are resized at once; it bounds memory.
@@ -60,7 +63,8 @@ impl Pixels {
             view.transpose().map_err(|error| error.within(key).at_key(key))
         };
         let [train, plain] = [view(train, TRANSFORMS[0])?, view(test.or(usual), TRANSFORMS[1])?];
-        let pixels = Self { storage, size, resized: OnceCell::new(), train, plain, context: None };
+        let (resized, context, swap) = (OnceCell::new(), None, None);
+        let pixels = Self { storage, size, resized, train, plain, context, swap };
         if let Some(train) = &pixels.train
             && train.shape() != pixels.shape()
         {
@@ -92,6 +96,29 @@ impl Pixels {
             (Storage::Mapped(pack), Some(context)) => pack.prepare(context),
             _ => Ok(()),
         }
+    }
+
+    /// The same images, each with frequencies of its partner; none where they have some already.
+    pub fn swapped(&self, swap: Swap) -> Option<Self> {
+        if self.swap.is_some() {
+            return None;
+        }
+        let swap = Arc::new(swap);
+        let view = |view: &Option<View>| view.as_ref().map(|view| view.swapped(swap.clone()));
+        Some(Self {
+            storage: self.storage.clone(),
+            size: self.size,
+            resized: OnceCell::new(),
+            train: view(&self.train),
+            plain: view(&self.plain),
+            context: self.context.clone(),
+            swap: Some(swap),
+        })
+    }
+
+    /// What each image takes of another.
+    pub fn swap(&self) -> Option<&Swap> {
+        self.swap.as_deref()
     }
 
     /// Where the images come from.
@@ -138,6 +165,22 @@ impl Pixels {
         if let Some((view, stream)) = self.view(None)? {
             return self.tensor(&view.images(ids, stream, torch::threads())?, device);
         }
+        let Some(swap) = &self.swap else { return self.stored(ids, device) };
+        let partners = ids.iter().map(|id| swap.partner(*id)).collect::<Result<Vec<u64>>>()?;
+        let [mut own, others] = [self.numbers(ids)?, self.numbers(&partners)?];
+        let area = self.shape().iter().product::<i64>() as usize;
+        for (image, other) in own.chunks_exact_mut(area).zip(others.chunks_exact(area)) {
+            swap.mix(image, other, self.shape())?;
+        }
+        self.tensor(&own, device)
+    }
+
+    fn numbers(&self, ids: &[u64]) -> Result<Vec<f32>> {
+        Ok(Vec::try_from(&self.stored(ids, Device::Cpu)?.f_view([-1])?)?)
+    }
+
+    /// Images of one size without a transform.
+    fn stored(&self, ids: &[u64], device: Device) -> Result<Tensor> {
         let Storage::Packed(packed) = &*self.storage else {
             return Err(Error::internal("files are read through a view"));
         };

@@ -112,6 +112,17 @@ impl Dataset {
         Self { train, val, test, name: self.name.clone(), lineage }
     }
 
+    /// The same dataset under another name.
+    pub(super) fn named(&self, name: &str) -> Self {
+        let name: Rc<str> = name.into();
+        let [train, val, test] = [&self.train, &self.val, &self.test].map(|split| {
+            let inner = &split.0;
+            let origin = Origin { dataset: name.clone(), ..inner.origin.clone() };
+            Split::new(origin, inner.part.clone(), inner.samples.clone(), inner.lineage.clone())
+        });
+        Self { train, val, test, name, lineage: self.lineage.clone() }
+    }
+
     /// What gives the images.
     pub(super) fn pixels(&self) -> &Pixels {
         &self.train.0.origin.pixels
@@ -201,6 +212,16 @@ impl Split {
     /// None so far; archives whose labels are costly to read may fail here.
     pub fn labels(&self) -> Result<Vec<i64>> {
         Ok(self.0.samples.iter().map(|sample| sample.label).collect())
+    }
+
+    /// Name within its dataset: `train`, `val` or `test`.
+    pub(super) fn part(&self) -> &str {
+        &self.0.part
+    }
+
+    /// All samples, in the order of the indices.
+    pub(super) fn samples(&self) -> &[Sample] {
+        &self.0.samples
     }
 
     /// All ids, ascending, in the order of the indices; decodes no pixels.

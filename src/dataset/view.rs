@@ -1,5 +1,6 @@
 //! Stored images as a network is given them: decoded and transformed, on several threads.
 
+use super::hf_swap::Swap;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
@@ -13,6 +14,7 @@ pub struct View {
     storage: Arc<Storage>,
     pipeline: Pipeline,
     shape: [i64; 3],
+    swap: Option<Arc<Swap>>,
 }
 
 impl View {
@@ -40,7 +42,13 @@ impl View {
             .hint("end with a crop, e.g. transform::center_crop(#{ size: 224 })"));
         };
         let shape = [channels, size.height as i64, size.width as i64];
-        Ok(Self { storage, pipeline, shape })
+        Ok(Self { storage, pipeline, shape, swap: None })
+    }
+
+    /// The same images, each with frequencies of its partner; both are seen through the pipeline
+    /// with the draws of their own.
+    pub fn swapped(&self, swap: Arc<Swap>) -> Self {
+        Self { swap: Some(swap), ..self.clone() }
     }
 
     /// Channels, height and width.
@@ -86,6 +94,16 @@ impl View {
     }
 
     fn read(&self, id: u64, stream: Stream, image: &mut [f32]) -> Result<()> {
+        self.read_one(id, stream, image)?;
+        if let Some(swap) = &self.swap {
+            let mut other = vec![0.0; image.len()];
+            self.read_one(swap.partner(id)?, stream, &mut other)?;
+            swap.mix(image, &other, self.shape)?;
+        }
+        Ok(())
+    }
+
+    fn read_one(&self, id: u64, stream: Stream, image: &mut [f32]) -> Result<()> {
         let frame = self.storage.frame(id)?;
         let within = |error: Error| match self.storage.path(id) {
             Some(path) => error.within(path.to_owned()),

@@ -21,17 +21,7 @@ pub const ENTRY: Entry<Build> = Entry {
               do not leak into each other; with \"wrap\" by itself, which is the plain Fourier \
               transform.",
         inputs: &[],
-        params: &[
-            Param::float(
-                "cutoff",
-                0.125,
-                0.0,
-                "The highest frequency that stays, in cycles per pixel.",
-            )
-            .up_to(1.0),
-            Param::choice("band", &["disc", "square"], "The shape of what stays."),
-            Param::choice("edge", &["mirror", "wrap"], "What the picture is continued by."),
-        ],
+        params: &LowPass::PARAMS,
         returns: "transform",
         example: Example {
             code: "let x = dataset::digits().test.images(0..1);\n\
@@ -44,22 +34,44 @@ pub const ENTRY: Entry<Build> = Entry {
     build,
 };
 
-struct LowPass {
+/// An ideal filter.
+#[derive(Debug, Clone, Copy)]
+pub struct LowPass {
     cutoff: f64,
     square: bool,
     mirror: bool,
 }
 
 fn build(args: &Args) -> Result<Pipeline> {
-    let step = LowPass {
-        cutoff: args.float("cutoff")?,
-        square: args.text("band")? == "square",
-        mirror: args.text("edge")? == "mirror",
-    };
-    Ok(Pipeline::one(Step::floats(args, step)))
+    Ok(Pipeline::one(Step::floats(args, LowPass::from_args(args)?)))
 }
 
 impl LowPass {
+    /// The options that [`LowPass::from_args`] reads.
+    pub const PARAMS: [Param; 3] = [
+        Param::float(
+            "cutoff",
+            0.125,
+            0.0,
+            "The highest frequency that stays, in cycles per pixel.",
+        )
+        .up_to(1.0),
+        Param::choice("band", &["disc", "square"], "The shape of what stays."),
+        Param::choice("edge", &["mirror", "wrap"], "What the picture is continued by."),
+    ];
+
+    /// Reads the options [`LowPass::PARAMS`].
+    ///
+    /// # Errors
+    /// Internal: the entry does not have them.
+    pub fn from_args(args: &Args) -> Result<Self> {
+        Ok(Self {
+            cutoff: args.float("cutoff")?,
+            square: args.text("band")? == "square",
+            mirror: args.text("edge")? == "mirror",
+        })
+    }
+
     /// Whether a frequency in cycles per pixel stays; what lies on the border does.
     fn keeps(&self, x: f64, y: f64) -> bool {
         // A frequency k / n that equals the cutoff may miss it by its rounding.
@@ -73,6 +85,18 @@ impl LowPass {
 
 impl FloatStep for LowPass {
     fn apply(&self, image: &mut Planes<'_>, _: Stream) -> Result<()> {
+        self.filter(image)?;
+        image.values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+        Ok(())
+    }
+}
+
+impl LowPass {
+    /// Takes the frequencies away; what is left is linear in the numbers, which may be any.
+    ///
+    /// # Errors
+    /// Internal: a transform of another length.
+    pub fn filter(&self, image: &mut Planes<'_>) -> Result<()> {
         let internal = |error| Error::internal(format!("low_pass: {error}"));
         let (width, height) = (image.size.width, image.size.height);
         let factor = if self.mirror { 2 } else { 1 };
@@ -128,7 +152,7 @@ impl FloatStep for LowPass {
                 }
                 back.process(&mut spectrum, &mut row).map_err(internal)?;
                 for (value, filtered) in plane[y * width..][..width].iter_mut().zip(&row) {
-                    *value = (filtered * scale).clamp(0.0, 1.0);
+                    *value = filtered * scale;
                 }
             }
         }

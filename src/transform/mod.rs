@@ -3,7 +3,7 @@
 //!
 //! Steps draw from streams alone and are shared between threads, so that neither the order nor the
 //! number of workers changes an image. A high band from another picture needs two pictures and is
-//! no step.
+//! no step but `dataset.hf_swap`.
 
 mod frame;
 mod handle;
@@ -39,6 +39,7 @@ mod ycc;
 
 pub use frame::{Frame, Region, Size};
 pub use handle::{APPLY, Transform, apply};
+pub use low_pass::LowPass;
 pub use pipeline::Pipeline;
 pub use presets::{PRESETS, shortened, squared};
 pub use resample::Filter;

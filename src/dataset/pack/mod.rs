@@ -98,6 +98,13 @@ pub fn pack(context: &Context, data: &Dataset, args: &Args) -> Result<Dataset> {
             .hint("pack the dataset that they were packed from"));
         }
     };
+    if data.pixels().swap().is_some() {
+        return Err(Error::usage(format!(
+            "{name}: expected images of their own, found {}",
+            data.name()
+        ))
+        .hint("pack first: data.pack(#{ ... }).hf_swap(#{ ... })"));
+    }
     let (size, crop) = (args.int("size")?, args.bool("crop")?);
     let mut ids = [&data.train, &data.val, &data.test].map(|split| split.ids()).concat();
     ids.sort_unstable();

@@ -1,11 +1,11 @@
-//! What a dataset consists of: a table, a picture, and statistics of its images.
+//! What a dataset consists of: a table, a picture, and statistics of its images; another made of it.
 
 use super::ScriptTable;
 use super::plots::ScriptPlot;
 use crate::context::Context;
 use crate::dataset::{
-    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, PACK, SPECTRUM, correlation, describe,
-    effective_resolution, pack, spectrum,
+    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, HF_SWAP, PACK, SPECTRUM, correlation,
+    describe, effective_resolution, hf_swap, pack, spectrum,
 };
 use crate::error::{Error, Result};
 use crate::plot::{PICTURES, Plot};
@@ -58,6 +58,10 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     binder.method::<Dataset>(&EFFECTIVE_RESOLUTION, |call: Call| {
         let data: Dataset = call.receiver()?;
         call.at(effective_resolution(&data, &call.args)).map(Dynamic::from)
+    });
+    binder.method::<Dataset>(&HF_SWAP, |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(hf_swap(&data, &call.args)).map(Dynamic::from)
     });
     binder.method::<Dataset>(&SHOW, |call: Call| {
         let data: Dataset = call.receiver()?;
