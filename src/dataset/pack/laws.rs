@@ -4,7 +4,7 @@ use super::*;
 use crate::context::Monitor;
 use crate::dataset::image_folder;
 use crate::dataset::laws::{built_named, context};
-use crate::dataset::{Build, describe};
+use crate::dataset::{Build, HF_SWAP, describe, hf_swap};
 use crate::error::Kind;
 use crate::registry::{Entry, Value};
 use crate::transform::{TRANSFORMS, Transform};
@@ -362,4 +362,19 @@ fn what_cannot_be_packed_is_refused_with_a_hint() {
         let error = packed(&lab.context, &once, size, false).unwrap_err();
         assert_eq!(error.key(), Some("size"), "{error}");
     }
+}
+
+#[test]
+fn packed_images_swap_their_frequencies_as_others_do_and_are_packed_first() {
+    let lab = Lab::new();
+    let whole = lab.data(&transforms());
+    let args = Args::resolve(&HF_SWAP, vec![], vec![("cutoff".to_owned(), Value::Float(0.2))]);
+    let args = args.unwrap();
+    let swapped = hf_swap(&whole, &args).unwrap();
+    let before = hf_swap(&packed(&lab.context, &whole, 32, false).unwrap(), &args).unwrap();
+    let all = |data: &Dataset| data.test.batch(&[0, 5, 9], Device::Cpu).unwrap().x;
+    assert_eq!(all(&before), all(&swapped));
+    assert_ne!(all(&swapped), all(&whole));
+    let error = packed(&lab.context, &swapped, 32, false).unwrap_err();
+    assert!(error.hints().iter().any(|hint| hint.contains("pack first")), "{error}");
 }
