@@ -104,7 +104,8 @@ pub fn measure(
         let x = match attacker {
             None => batch.x,
             Some(attacker) => {
-                let target = Target { model, x: &batch.x, y: &batch.y, ids: &batch.ids, stream };
+                let target =
+                    Target { model, x: &batch.x, y: &batch.y, ids: &batch.ids, stream, eps: None };
                 let perturbation = attacker.attack.perturb(&target)?;
                 evaluation.norm +=
                     share * perturbation.norms.f_mean(tch::Kind::Double)?.f_double_value(&[])?;

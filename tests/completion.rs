@@ -41,12 +41,12 @@ fn offered(session: &Session, text: &str) -> Vec<String> {
 const CASES: &[(&str, &str)] = &[
     ("att", "attack::"),
     ("attack::p", "attack::pgd("),
-    ("attack::", "attack::gaussian_noise("),
+    ("attack::", "attack::apgd("),
     ("attack::pgd(#{ e", "attack::pgd(#{ eps: "),
     ("attack::pgd(#{ norm: \"l2\", st", "attack::pgd(#{ norm: \"l2\", steps: "),
     ("attack::pgd(#{ norm: ", "attack::pgd(#{ norm: \"linf\""),
     ("attack::pgd(#{ norm: \"li", "attack::pgd(#{ norm: \"linf\""),
-    ("attack::pgd(#{ random_start: t", "attack::pgd(#{ random_start: true"),
+    ("attack::pgd(#{ random_start: \"b", "attack::pgd(#{ random_start: \"ball\""),
     ("m.tra", "m.train("),
     ("m.train(data, #{ obj", "m.train(data, #{ objective: "),
     ("m.transfer(data, #{ protocol: \"f", "m.transfer(data, #{ protocol: \"fixed_feature\""),
@@ -135,7 +135,11 @@ fn given() -> Result<(), Failed> {
 fn hints() -> Result<(), Failed> {
     let (_folder, session) = prepared()?;
     for (text, hint) in [
-        ("attack::pgd(", "#{ norm, eps, steps, step_size, random_start, keep, name })"),
+        (
+            "attack::pgd(",
+            "#{ norm, eps, steps, step_size, schedule, random_start, restarts, loss, target, \
+             keep, preset, name })",
+        ),
         ("m.evaluate(", "split, #{ attack, batch_size, precision, seed })"),
         ("attack::pgd(#{ eps: ", "0.5 (a number)"),
         ("attack::gauss", "ian_noise("),

@@ -38,18 +38,19 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
     Ok(Rc::new(GaussianNoise { ball: NormBall::from_args(args)? }))
 }
 
-/// `x` plus a normal direction of norm eps per image, clamped to [0,1].
-pub(super) fn noisy(ball: &NormBall, x: &Tensor, ids: &[u64], stream: Stream) -> Result<Tensor> {
-    let noise = normals(x, ids, stream)?;
-    let lengths = ball.norms(&noise)?.f_add_scalar(1e-10)?.f_view([-1, 1, 1, 1])?;
-    let noise = noise.f_div(&lengths)?.f_mul_scalar(ball.eps)?;
+/// The images plus a normal direction of norm eps each, clamped to [0,1].
+pub(super) fn noisy(ball: &NormBall, target: &Target<'_>, stream: Stream) -> Result<Tensor> {
+    let x = target.x.f_detach()?;
+    let noise = normals(&x, target.ids, stream)?;
+    let lengths = ball.norm.of(&noise)?.f_add_scalar(1e-10)?;
+    let noise = ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
     Ok(x.f_add(&noise)?.f_clamp(0.0, 1.0)?)
 }
 
 impl Attack for GaussianNoise {
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
         let _guard = no_grad_guard();
-        let x = noisy(&self.ball, target.x, target.ids, target.stream)?;
+        let x = noisy(&self.ball, target, target.stream)?;
         Perturbation::between(target.x, x, &self.ball)
     }
 

@@ -1,15 +1,29 @@
 //! Attackers: they perturb images in [0,1], before the normalisation, against a frozen model.
 //! Beside them what shows its features: inversion and gradients.
 
+mod apgd;
+mod auto_attack;
+mod carlini_wagner;
+mod deepfool;
+mod fab;
+mod fgsm;
 mod gaussian_noise;
 mod input_gradient;
 mod invert;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod linear;
+pub mod losses;
+mod minimal_eps;
+#[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod peers;
 mod pgd;
 mod shuffled;
+mod square;
+mod vat;
 mod worst_of_noise;
 
 pub use input_gradient::{INPUT_GRADIENT, input_gradient};
@@ -21,9 +35,10 @@ use crate::model::Folded;
 use crate::registry::{Args, Entry, Handle, Kind};
 use crate::seed::Stream;
 use crate::threat_model::NormBall;
+use losses::Loss;
 use std::any::Any;
 use std::rc::Rc;
-use tch::{Reduction, Tensor};
+use tch::Tensor;
 
 /// What an attacker sees of a model: logits of shape (N, classes), differentiable in the pixels.
 /// It is in evaluation mode and an attack does not change it.
@@ -45,7 +60,7 @@ impl Victim for Folded {
 pub struct Target<'a> {
     /// The model.
     pub model: &'a dyn Victim,
-    /// The images, f32 of shape (N, C, H, W) in [0,1].
+    /// The images, of shape (N, C, H, W) in [0,1].
     pub x: &'a Tensor,
     /// The true classes, i64 of shape (N).
     pub y: &'a Tensor,
@@ -53,20 +68,117 @@ pub struct Target<'a> {
     pub ids: &'a [u64],
     /// The stream of this seed, purpose and epoch.
     pub stream: Stream,
+    /// A radius for each image, shape (N), instead of the attack's own.
+    pub eps: Option<Tensor>,
+}
+
+/// One pass up to the loss and back to the images.
+struct Pass {
+    /// Logits, shape (N, classes).
+    logits: Tensor,
+    /// The loss of each image, shape (N).
+    losses: Tensor,
+    /// Its gradient, of the shape of the images.
+    gradient: Tensor,
 }
 
 impl Target<'_> {
-    /// The cross-entropy of each image, shape (N), as the loss of the operation `attack`.
-    fn losses(&self, attack: &str, x: &Tensor) -> Result<Tensor> {
+    /// The logits of `x` for the operation `attack`.
+    fn logits(&self, attack: &str, x: &Tensor) -> Result<Tensor> {
         let logits = self.model.logits(x)?;
-        let losses =
-            logits.f_cross_entropy_loss(self.y, None::<&Tensor>, Reduction::None, -100, 0.0)?;
-        if losses.f_isfinite()?.f_all()?.f_int64_value(&[])? != 1 {
+        if logits.f_isfinite()?.f_all()?.f_int64_value(&[])? != 1 {
             return Err(Error::diverged(format!("{attack}: loss is not finite"))
                 .hint("the model has diverged: lower its learning rate"));
         }
-        Ok(losses)
+        Ok(logits)
     }
+
+    /// The cross-entropy of each image, shape (N), as the loss of the operation `attack`.
+    fn losses(&self, attack: &str, x: &Tensor) -> Result<Tensor> {
+        Loss::CrossEntropy.of(&self.logits(attack, x)?, self.y, None)
+    }
+
+    /// The losses of `x` and their gradients; those of the batch's `mean` are shorter.
+    fn climb(
+        &self,
+        attack: &str,
+        x: &Tensor,
+        loss: Loss,
+        towards: Option<&Tensor>,
+        mean: bool,
+    ) -> Result<Pass> {
+        let leaf = x.f_detach()?.f_set_requires_grad(true)?;
+        let logits = self.logits(attack, &leaf)?;
+        let losses = loss.of(&logits, self.y, towards)?;
+        let sum = match mean {
+            true => losses.f_mean(losses.f_kind()?)?,
+            false => losses.f_sum(losses.f_kind()?)?,
+        };
+        let gradient = slope(attack, &sum, &leaf, false)?;
+        Ok(Pass { logits: logits.f_detach()?, losses: losses.f_detach()?, gradient })
+    }
+}
+
+/// The gradient of `value` in `leaf`; `again` keeps the graph for another.
+fn slope(attack: &str, value: &Tensor, leaf: &Tensor, again: bool) -> Result<Tensor> {
+    Tensor::f_run_backward(&[value], &[leaf], again, false)?
+        .pop()
+        .filter(Tensor::defined)
+        .ok_or_else(|| Error::internal(format!("{attack}: the loss does not depend on the image")))
+}
+
+/// Some images of a batch.
+struct Part {
+    x: Tensor,
+    y: Tensor,
+    ids: Vec<u64>,
+    eps: Option<Tensor>,
+    /// Their places in the batch, i64.
+    rows: Tensor,
+}
+
+impl Part {
+    /// The images where `chosen`, bool of shape (N), is true; `None` where it never is.
+    fn of(target: &Target<'_>, chosen: &Tensor) -> Result<Option<Self>> {
+        let rows = chosen.f_nonzero()?.f_flatten(0, -1)?;
+        if rows.numel() == 0 {
+            return Ok(None);
+        }
+        let places = Vec::<i64>::try_from(rows.f_to_device(tch::Device::Cpu)?)
+            .map_err(|_| Error::internal("attack: rows of a batch"))?;
+        let ids = places.iter().filter_map(|row| target.ids.get(*row as usize).copied()).collect();
+        let pick = |of: &Tensor| of.f_index_select(0, &rows);
+        let eps = target.eps.as_ref().map(pick).transpose()?;
+        Ok(Some(Self { x: pick(target.x)?, y: pick(target.y)?, ids, eps, rows }))
+    }
+
+    /// These images as a batch of their own, drawing from `stream`.
+    fn target<'a>(&'a self, model: &'a dyn Victim, stream: Stream) -> Target<'a> {
+        let eps = self.eps.as_ref().map(Tensor::shallow_clone);
+        Target { model, x: &self.x, y: &self.y, ids: &self.ids, stream, eps }
+    }
+
+    /// `whole` with `part` at these images' places.
+    fn put(&self, whole: &Tensor, part: &Tensor) -> Result<Tensor> {
+        Ok(whole.f_index_copy(0, &self.rows, part)?)
+    }
+}
+
+/// Whether each image is in its class, bool of shape (N).
+fn correct(logits: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Ok(logits.f_argmax(1, false)?.f_eq_tensor(y)?)
+}
+
+/// `x`, or the image itself where `x` lies outside the ball.
+fn within(ball: &NormBall, target: &Target<'_>, x: Tensor) -> Result<Tensor> {
+    let norms = ball.norm.of(&x.f_sub(target.x)?)?;
+    let eps = ball.around(target.eps.as_ref())?.eps.of(&norms)?;
+    Ok(x.f_where_self(&norms.f_le_tensor(&eps)?, target.x)?)
+}
+
+/// `mask` of shape (N) for images.
+fn of_images(mask: &Tensor) -> Result<Tensor> {
+    Ok(mask.f_view([-1, 1, 1, 1])?)
 }
 
 /// What an attacker made of a batch.
@@ -110,7 +222,8 @@ impl Best {
     }
 }
 
-/// What one attack costs per image, in passes through the network.
+/// What one attack costs per image, in passes through the network; less where images that are
+/// misclassified already drop out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// Forward passes.
@@ -149,8 +262,21 @@ pub struct Attacker {
 pub type Build = fn(&Args) -> Result<Rc<dyn Attack>>;
 
 /// All attackers.
-pub const ATTACKS: &[&Entry<Build>] =
-    &[&gaussian_noise::ENTRY, &pgd::ENTRY, &shuffled::ENTRY, &worst_of_noise::ENTRY];
+pub const ATTACKS: &[&Entry<Build>] = &[
+    &apgd::ENTRY,
+    &auto_attack::ENTRY,
+    &carlini_wagner::ENTRY,
+    &deepfool::ENTRY,
+    &fab::ENTRY,
+    &fgsm::ENTRY,
+    &gaussian_noise::ENTRY,
+    &minimal_eps::ENTRY,
+    &pgd::ENTRY,
+    &shuffled::ENTRY,
+    &square::ENTRY,
+    &vat::ENTRY,
+    &worst_of_noise::ENTRY,
+];
 
 impl Attacker {
     /// The attacker that `args` ask for. Its label is the option `name`, or the entry's name

@@ -11,7 +11,7 @@ use tch::{Device, Reduction, Tensor};
 const BATCH: i64 = 6;
 
 /// Numbers in [0,1) that depend on `index` only, as the script makes them.
-fn hashed(index: u64, shape: &[i64]) -> Tensor {
+pub(super) fn hashed(index: u64, shape: &[i64]) -> Tensor {
     let count: i64 = shape.iter().product();
     let values: Vec<f32> = (1..=count as u64)
         .map(|place| {
@@ -70,8 +70,14 @@ fn adversarial(options: &[(&str, Value)]) -> Tensor {
     let (x, y) = images();
     let ids: Vec<u64> = (0..BATCH as u64).collect();
     let folded = network().folded().unwrap();
-    let target =
-        Target { model: &folded, x: &x, y: &y, ids: &ids, stream: Stream::new(0, "attack") };
+    let target = Target {
+        model: &folded,
+        x: &x,
+        y: &y,
+        ids: &ids,
+        stream: Stream::new(0, "attack"),
+        eps: None,
+    };
     pgd.attack.perturb(&target).unwrap().adversarial
 }
 

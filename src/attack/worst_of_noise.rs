@@ -50,7 +50,7 @@ impl Attack for WorstOfNoise {
         let mut worst = None;
         for attempt in 0..self.tries {
             let stream = target.stream.at(attempt.unsigned_abs());
-            let x = noisy(&self.ball, target.x, target.ids, stream)?;
+            let x = noisy(&self.ball, target, stream)?;
             let losses = target.losses("worst_of_noise", &x)?;
             worst = Some(super::Best::update(worst, &x, &losses)?);
         }

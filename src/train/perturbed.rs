@@ -27,7 +27,8 @@ impl Objective for Perturbed {
             }
             _ => folded.insert(network.folded()?),
         };
-        let target = Target { model: folded, x: &batch.x, y: &batch.y, ids: &batch.ids, stream };
+        let target =
+            Target { model: folded, x: &batch.x, y: &batch.y, ids: &batch.ids, stream, eps: None };
         let draws = Draws { stream, ids: &batch.ids };
         let perturbation = self.attacker.attack.perturb(&target)?;
         let norm = perturbation.norms.f_mean(tch::Kind::Float)?.f_double_value(&[])?;

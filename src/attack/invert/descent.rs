@@ -111,7 +111,7 @@ impl Descent {
         let _guard = no_grad_guard();
         let distances = distances.f_detach()?;
         let best = self.better(point.best, &point.x, &distances)?;
-        let x = self.ball.step(&point.x, &gradient, -self.step_size)?;
+        let x = self.ball.step(&point.x, &gradient.f_neg()?, self.step_size)?;
         Ok((Point { x: self.ball.project(&x, start)?, best }, distances))
     }
 

@@ -1,0 +1,145 @@
+//! DeepFool: steps to the nearest linearised boundary.
+
+use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images, slope, within};
+use crate::error::{Error, Result};
+use crate::registry::{Args, Entry, Example, Home, Kind as Takes, Param, Spec, Value};
+use crate::threat_model::{Norm, NormBall};
+use std::rc::Rc;
+use tch::{Kind, Tensor, no_grad_guard};
+
+/// The option `eps` of attacks that look for the nearest adversarial image.
+pub(super) const EPS: Param = Param::optional(
+    "eps",
+    Takes::Float { min: 0.0, max: f64::INFINITY },
+    "Images whose adversarial is farther stay unperturbed, in pixels of [0,1]; unlimited if left \
+     out.",
+);
+
+/// Reads [`EPS`].
+pub(super) fn farthest(args: &Args) -> Result<f64> {
+    match args.value("eps")? {
+        Value::Unit => Ok(f64::INFINITY),
+        _ => args.float("eps"),
+    }
+}
+
+/// `attack::deepfool`.
+pub const ENTRY: Entry<Build> = Entry {
+    spec: Spec {
+        name: "deepfool",
+        home: Home::Namespace("attack"),
+        doc: "DeepFool: looks for the nearest misclassified image by linear steps. \
+              Each step goes to the nearest of the boundaries to the `candidates` most likely \
+              classes, as they look from the present point, and `overshoot` farther. An image \
+              stops when it is misclassified; one that is so already stays as it is. The norm of \
+              what comes out is an upper bound of the distance to the boundary.",
+        inputs: &[],
+        params: &[
+            Param::choice("norm", &["l2", "linf"], NormBall::NORM.doc),
+            EPS,
+            Param::int("steps", 50, 1, "Most steps of an image."),
+            Param::int("candidates", 10, 2, "Classes considered, the most likely ones."),
+            Param::float("overshoot", 0.02, 0.0, "Share of the way that is gone in addition."),
+            Param::label("Name in tables and plots."),
+        ],
+        returns: "attack",
+        example: Example { code: "attack::deepfool(#{ eps: 1.0 })", shows: "deepfool: l2 eps 1" },
+        cite: "Moosavi-Dezfooli et al. 2016, arXiv 1511.04599; foolbox 3.3.4 deepfool.py",
+        version: 1,
+    },
+    build,
+};
+
+struct DeepFool {
+    ball: NormBall,
+    steps: i64,
+    candidates: i64,
+    overshoot: f64,
+}
+
+fn build(args: &Args) -> Result<Rc<dyn Attack>> {
+    Ok(Rc::new(DeepFool {
+        ball: NormBall { norm: NormBall::norm_of(args)?, eps: farthest(args)? },
+        steps: args.int("steps")?,
+        candidates: args.int("candidates")?,
+        overshoot: args.float("overshoot")?,
+    }))
+}
+
+impl DeepFool {
+    /// The step to the nearest boundary from `x`; `classes` (N, candidates), the first the image's
+    /// own. Also which images are misclassified already.
+    fn step(&self, target: &Target<'_>, x: &Tensor, classes: &Tensor) -> Result<(Tensor, Tensor)> {
+        let leaf = x.f_detach()?.f_set_requires_grad(true)?;
+        let logits = target.logits("deepfool", &leaf)?;
+        let chosen = logits.f_gather(1, classes, false)?;
+        let own = chosen.f_narrow(1, 0, 1)?;
+        let gaps = chosen.f_sub(&own)?;
+        let candidates = classes.size()[1];
+        let mut nearest: Option<(Tensor, Tensor)> = None;
+        for candidate in 1..candidates {
+            let gap = gaps.f_select(1, candidate)?;
+            let sum = gap.f_sum(gap.f_kind()?)?;
+            let gradient = slope("deepfool", &sum, &leaf, candidate + 1 < candidates)?;
+            let _guard = no_grad_guard();
+            let size = self.ball.norm.dual(&gradient)?.f_add_scalar(1e-8)?;
+            let distance = gap.f_detach()?.f_abs()?.f_view([-1, 1, 1, 1])?.f_div(&size)?;
+            // For stability, as foolbox.
+            let farther = distance.f_add_scalar(1e-4)?;
+            let step = match self.ball.norm {
+                Norm::Linf => gradient.f_sign()?.f_mul(&farther)?,
+                _ => gradient.f_mul(&farther.f_div(&size)?)?,
+            };
+            nearest = Some(match nearest {
+                None => (distance, step),
+                Some((least, best)) => {
+                    let nearer = distance.f_lt_tensor(&least)?;
+                    (distance.f_minimum(&least)?, step.f_where_self(&nearer, &best)?)
+                }
+            });
+        }
+        let wrong = correct(&logits.f_detach()?, target.y)?.f_logical_not()?;
+        match nearest {
+            Some((_, step)) => Ok((step, wrong)),
+            None => Err(Error::usage("deepfool: expected at least 2 classes, found 1")),
+        }
+    }
+}
+
+impl Attack for DeepFool {
+    fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
+        let centre = target.x.f_detach()?;
+        let (mut x, mut total) = (centre.shallow_clone(), centre.f_zeros_like()?);
+        let classes = {
+            let _guard = no_grad_guard();
+            let logits = target.logits("deepfool", &centre)?;
+            let count = self.candidates.min(logits.size().last().copied().unwrap_or(0));
+            logits.f_topk(count, 1, true, true)?.1
+        };
+        let mut standing = target.y.f_ones_like()?.f_to_kind(Kind::Bool)?;
+        for _ in 0..self.steps {
+            let Some(part) = Part::of(target, &standing)? else { break };
+            let row = |of: &Tensor| of.f_index_select(0, &part.rows);
+            let inner = part.target(target.model, target.stream);
+            let (step, wrong) = self.step(&inner, &row(&x)?, &row(&classes)?)?;
+            let _guard = no_grad_guard();
+            let gone = row(&total)?.f_add(&step)?;
+            let next =
+                part.x.f_add(&gone.f_mul_scalar(1.0 + self.overshoot)?)?.f_clamp(0.0, 1.0)?;
+            let next = row(&x)?.f_where_self(&of_images(&wrong)?, &next)?;
+            total = part.put(&total, &gone)?;
+            x = part.put(&x, &next)?;
+            standing = part.put(&standing, &wrong.f_logical_not()?)?;
+        }
+        let _guard = no_grad_guard();
+        Perturbation::between(&centre, within(&self.ball, target, x)?, &self.ball)
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { forwards: 1 + self.steps, backwards: self.steps * (self.candidates - 1) }
+    }
+
+    fn ball(&self) -> NormBall {
+        self.ball
+    }
+}

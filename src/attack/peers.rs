@@ -1,0 +1,174 @@
+//! Parity with foolbox and torchattacks in f64: `tests/parity/attacks.py`.
+
+use super::apgd::Apgd;
+use super::laws::attacker;
+use super::losses::{Goal, Loss};
+use super::parity::hashed;
+use super::{Target, Victim};
+use crate::checkpoint;
+use crate::error::Result;
+use crate::registry::Value;
+use crate::seed::Stream;
+use crate::threat_model::{Norm, NormBall, Start};
+use tch::{Kind, Tensor};
+
+/// The network of the script: two linear maps around a tanh.
+struct Tanh(Tensor, Tensor);
+
+impl Victim for Tanh {
+    fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.f_sub_scalar(0.5)?.f_flatten(1, -1)?;
+        Ok(x.f_matmul(&self.0)?.f_tanh()?.f_matmul(&self.1)?)
+    }
+}
+
+fn wide(index: u64, shape: &[i64]) -> Tensor {
+    hashed(index, shape).to_kind(Kind::Double)
+}
+
+fn network() -> Tanh {
+    Tanh((wide(0, &[192, 16]) - 0.5) * 0.5, (wide(1, &[16, 5]) - 0.5) * 4.0)
+}
+
+fn images(count: i64, index: u64) -> (Tensor, Tensor) {
+    let x = wide(index, &[count, 3, 8, 8]) * 0.8 + 0.1;
+    let y = network().logits(&x).unwrap().argmax(1, false);
+    (x, y)
+}
+
+fn expected(name: &str) -> Tensor {
+    let bytes = include_bytes!("../../tests/parity/attacks.safetensors");
+    let found = checkpoint::decode(bytes).unwrap().into_iter().find(|(known, _)| known == name);
+    found.unwrap().1
+}
+
+fn adversarial(name: &str, options: &[(&str, Value)], (x, y): &(Tensor, Tensor)) -> Tensor {
+    let ids: Vec<u64> = (0..x.size()[0] as u64).collect();
+    let stream = Stream::new(0, "attack");
+    let target = Target { model: &network(), x, y, ids: &ids, stream, eps: None };
+    attacker(name, options).attack.perturb(&target).unwrap().adversarial
+}
+
+fn close(found: &Tensor, name: &str, tolerance: f64) {
+    let apart = (found - expected(name)).abs().max().double_value(&[]);
+    assert!(apart < tolerance, "{name}: {apart:e}");
+}
+
+#[test]
+fn logits_equal_the_scripts() {
+    let (x, y) = images(6, 2);
+    close(&network().logits(&x).unwrap(), "logits", 1e-12);
+    assert_eq!(y, expected("y"));
+}
+
+#[test]
+fn steps_with_projection_equal_torchattacks_and_foolbox() {
+    let batch = images(6, 2);
+    let options = |norm: &str, eps: f64, step: f64, steps| {
+        [
+            ("norm", norm.into()),
+            ("eps", Value::Float(eps)),
+            ("step_size", Value::Float(step)),
+            ("steps", Value::Int(steps)),
+            ("keep", "last".into()),
+        ]
+    };
+    close(&adversarial("fgsm", &[("eps", Value::Float(0.03))], &batch), "fgsm.linf", 1e-8);
+    close(&adversarial("pgd", &options("linf", 0.03, 0.01, 7), &batch), "pgd.linf", 1e-8);
+    close(&adversarial("pgd", &options("l2", 0.4, 0.15, 7), &batch), "pgd.l2", 1e-8);
+    close(&adversarial("pgd", &options("l1", 0.8, 0.3, 4), &batch), "pgd.l1", 1e-8);
+}
+
+#[test]
+fn a_run_of_apgd_equals_torchattacks_from_the_same_start() {
+    let (x, y) = images(6, 2);
+    let ids: Vec<u64> = (0..6).collect();
+    let noise = wide(3, &[6, 3, 8, 8]);
+    let stream = Stream::new(0, "attack");
+    let model = network();
+    let target = Target { model: &model, x: &x, y: &y, ids: &ids, stream, eps: None };
+    for (norm, name, eps) in
+        [(Norm::Linf, "Linf", 0.02), (Norm::L2, "L2", 0.2), (Norm::L1, "L1", 2.0)]
+    {
+        let start = match norm {
+            Norm::L1 => expected("apgd.L1.start"),
+            Norm::L2 => {
+                (&x + &noise * eps / (Norm::L2.of(&noise).unwrap() + 1e-12)).clamp(0.0, 1.0)
+            }
+            Norm::Linf => {
+                let signed = &noise * 2.0 - 1.0;
+                (&x + &signed * eps / Norm::Linf.of(&signed).unwrap()).clamp(0.0, 1.0)
+            }
+        };
+        for (loss, what) in [(Loss::CrossEntropy, "ce"), (Loss::Dlr, "dlr"), (Loss::Dlr, "target")]
+        {
+            if norm == Norm::L1 && loss == Loss::Dlr {
+                continue;
+            }
+            let apgd = Apgd {
+                ball: NormBall { norm, eps },
+                steps: 50,
+                restarts: 1,
+                start: Start::None,
+                loss,
+                targets: 0,
+                eot: 1,
+            };
+            let logits = model.logits(&x).unwrap();
+            let towards =
+                (what == "target").then(|| Goal::Rank(1).among(&logits, &target).unwrap());
+            let run = apgd.run(&target, towards.as_ref(), start.copy()).unwrap();
+            close(&run.best.losses, &format!("apgd.{name}.{what}.losses"), 1e-8);
+            close(&run.best.x, &format!("apgd.{name}.{what}"), 1e-8);
+        }
+    }
+}
+
+#[test]
+fn the_nearest_images_of_deepfool_and_carlini_wagner_equal_foolboxs() {
+    let batch = images(6, 2);
+    for norm in ["l2", "linf"] {
+        let found = adversarial("deepfool", &[("norm", norm.into())], &batch);
+        close(&found, &format!("deepfool.{norm}"), 1e-8);
+    }
+    let options = [
+        ("steps", Value::Int(60)),
+        ("searches", Value::Int(4)),
+        ("initial_const", Value::Float(0.015625)),
+    ];
+    close(&adversarial("carlini_wagner", &options, &batch), "carlini_wagner", 1e-8);
+}
+
+/// The peer computes in f32.
+#[test]
+fn fab_finds_the_distances_of_torchattacks() {
+    let batch = images(6, 2);
+    for (norm, name) in [(Norm::Linf, "Linf"), (Norm::L2, "L2"), (Norm::L1, "L1")] {
+        let options = [
+            ("norm", norm.name().into()),
+            ("eps", Value::Float(1e3)),
+            ("targets", Value::Int(1)),
+            ("steps", Value::Int(50)),
+        ];
+        let delta = adversarial("fab", &options, &batch) - &batch.0;
+        let found = norm.of(&delta).unwrap().view([6]);
+        let apart = (found / expected(&format!("fab.{name}")) - 1.0).abs().max().double_value(&[]);
+        assert!(apart < 2e-3, "{name}: {apart}");
+    }
+}
+
+/// Draws differ: a standard error of the share of 64 images is 0.06.
+#[test]
+fn square_fools_as_many_as_torchattacks() {
+    let (x, y) = images(64, 4);
+    for (norm, name, eps) in [("linf", "Linf", 0.02), ("l2", "L2", 0.25)] {
+        let options =
+            [("norm", norm.into()), ("eps", Value::Float(eps)), ("queries", Value::Int(300))];
+        let batch = (x.shallow_clone(), y.shallow_clone());
+        let found = adversarial("square", &options, &batch);
+        let wrong = network().logits(&found).unwrap().argmax(1, false).ne_tensor(&y);
+        let share = wrong.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+        let peer = expected(&format!("square.{name}")).double_value(&[0]);
+        assert!((share - peer).abs() < 0.1, "{name}: {share}, torchattacks {peer}");
+    }
+}

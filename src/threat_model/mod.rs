@@ -1,0 +1,437 @@
+//! Threat models: the set of images an attacker may reach, and steps within it.
+//!
+//! Semantics and order of operations of L2 and linf follow `robustness/attack_steps.py`
+//! (MadryLab, a954124).
+
+mod draws;
+mod l1;
+
+pub use draws::normals;
+
+use crate::error::Result;
+use crate::registry::{Args, Param};
+use crate::seed::Stream;
+use tch::Tensor;
+
+/// How the length of a perturbation is measured, over all pixels and channels of one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norm {
+    /// The sum of absolute values.
+    L1,
+    /// Euclidean.
+    L2,
+    /// The largest absolute value.
+    Linf,
+}
+
+impl Norm {
+    /// The name in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Linf => "linf",
+        }
+    }
+
+    /// The norm of each image, shape (N, 1, 1, 1).
+    ///
+    /// # Errors
+    /// `x` is not a batch of images.
+    pub fn of(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::L1 => l1(x),
+            Self::L2 => Ok(x.f_norm_scalaropt_dim(2.0, [1, 2, 3], true)?),
+            Self::Linf => Ok(x.f_abs()?.f_amax([1, 2, 3], true)?),
+        }
+    }
+
+    /// The norm that measures gradients where this one measures perturbations, shape (N, 1, 1, 1).
+    ///
+    /// # Errors
+    /// `x` is not a batch of images.
+    pub fn dual(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::L1 => Self::Linf.of(x),
+            Self::L2 => Self::L2.of(x),
+            Self::Linf => Self::L1.of(x),
+        }
+    }
+}
+
+/// The absolute sum of each image, shape (N, 1, 1, 1).
+fn l1(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_abs()?.f_sum_dim_intlist([1i64, 2, 3].as_slice(), true, None::<tch::Kind>)?)
+}
+
+/// Where a random start lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the image.
+    None,
+    /// Uniform in the ball.
+    Ball,
+    /// On its surface: uniform for L1 and L2, a uniform point of the box pushed out to it for linf.
+    Sphere,
+}
+
+impl Start {
+    /// The option `random_start` of attackers.
+    pub const PARAM: Param = Param::choice(
+        "random_start",
+        &["none", "ball", "sphere"],
+        "Where it starts: at the image, at a uniform point of the ball or on its surface.",
+    );
+
+    /// Reads [`Self::PARAM`].
+    ///
+    /// # Errors
+    /// The entry lacks it.
+    pub fn from_args(args: &Args) -> Result<Self> {
+        Ok(match args.text(Self::PARAM.name)? {
+            "ball" => Self::Ball,
+            "sphere" => Self::Sphere,
+            _ => Self::None,
+        })
+    }
+}
+
+/// The images within [0,1] at a distance of at most `eps` from a centre.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormBall {
+    /// The distance.
+    pub norm: Norm,
+    /// The radius in pixel units of [0,1].
+    pub eps: f64,
+}
+
+impl NormBall {
+    /// The option `norm` of attackers.
+    pub const NORM: Param =
+        Param::choice("norm", &["l2", "linf", "l1"], "How perturbations are measured, per image.");
+    /// The option `eps` of attackers.
+    pub const EPS: Param =
+        Param::float("eps", 0.5, 0.0, "Largest norm of a perturbation, in pixels of [0,1].");
+
+    /// Reads the options [`Self::NORM`] and [`Self::EPS`].
+    ///
+    /// # Errors
+    /// The entry lacks one of them.
+    pub fn from_args(args: &Args) -> Result<Self> {
+        Ok(Self { norm: Self::norm_of(args)?, eps: args.float("eps")? })
+    }
+
+    /// Reads the option [`Self::NORM`].
+    ///
+    /// # Errors
+    /// The entry lacks it.
+    pub fn norm_of(args: &Args) -> Result<Norm> {
+        Ok(match args.text(Self::NORM.name)? {
+            "linf" => Norm::Linf,
+            "l1" => Norm::L1,
+            _ => Norm::L2,
+        })
+    }
+
+    /// The balls of a batch; `each` of shape (N) replaces the radius, image by image.
+    ///
+    /// # Errors
+    /// libtorch cannot reshape `each`.
+    pub fn around(&self, each: Option<&Tensor>) -> Result<Balls> {
+        let eps = match each {
+            None => Radii::All(self.eps),
+            Some(each) => Radii::Each(each.f_view([-1, 1, 1, 1])?),
+        };
+        Ok(Balls { norm: self.norm, eps })
+    }
+
+    /// [`Balls::project`] with the same radius for all.
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn project(&self, x: &Tensor, centre: &Tensor) -> Result<Tensor> {
+        self.around(None)?.project(x, centre)
+    }
+
+    /// [`Balls::step`] of `step_size` pixels for all.
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn step(&self, x: &Tensor, gradient: &Tensor, step_size: f64) -> Result<Tensor> {
+        self.around(None)?.step(x, gradient, &Radii::All(step_size))
+    }
+
+    /// The norm of each image's perturbation, shape (N).
+    ///
+    /// # Errors
+    /// `delta` is not a batch of images.
+    pub fn norms(&self, delta: &Tensor) -> Result<Tensor> {
+        Ok(self.norm.of(delta)?.f_flatten(0, -1)?)
+    }
+}
+
+/// Lengths in pixels of [0,1]: one for all images of a batch, or one for each.
+#[derive(Debug)]
+pub enum Radii {
+    /// One for all.
+    All(f64),
+    /// One for each, of shape (N, 1, 1, 1).
+    Each(Tensor),
+}
+
+impl Radii {
+    /// All lengths times `factor`.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn times(&self, factor: f64) -> Result<Self> {
+        Ok(match self {
+            Self::All(eps) => Self::All(eps * factor),
+            Self::Each(eps) => Self::Each(eps.f_mul_scalar(factor)?),
+        })
+    }
+
+    /// `x` times the lengths.
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn scale(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::All(eps) => x.f_mul_scalar(*eps)?,
+            Self::Each(eps) => x.f_mul(&eps.f_to_kind(x.f_kind()?)?)?,
+        })
+    }
+
+    /// The lengths in the shape and type of `like`, which has one number for each image.
+    ///
+    /// # Errors
+    /// Sizes differ.
+    pub fn of(&self, like: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::All(eps) => like.f_full_like(*eps)?,
+            Self::Each(eps) => eps.f_view(like.size().as_slice())?.f_to_kind(like.f_kind()?)?,
+        })
+    }
+
+    /// Those of the images `rows`, i64.
+    ///
+    /// # Errors
+    /// A row is out of range.
+    pub fn rows(&self, rows: &Tensor) -> Result<Self> {
+        Ok(match self {
+            Self::All(eps) => Self::All(*eps),
+            Self::Each(eps) => Self::Each(eps.f_index_select(0, rows)?),
+        })
+    }
+}
+
+/// The balls around the images of a batch.
+#[derive(Debug)]
+pub struct Balls {
+    /// The distance.
+    pub norm: Norm,
+    /// The radii.
+    pub eps: Radii,
+}
+
+impl Balls {
+    /// The nearest point of the ball around `centre`, then clamped to [0,1], which may shorten the
+    /// perturbation further; for L1 the nearest point of the ball and [0,1] together. One radius
+    /// in L2 is libtorch's `renorm`. Both of shape (N, C, H, W).
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn project(&self, x: &Tensor, centre: &Tensor) -> Result<Tensor> {
+        let delta = x.f_sub(centre)?;
+        let delta = match (self.norm, &self.eps) {
+            (Norm::L1, eps) => l1::project(&delta, centre, eps)?,
+            (Norm::L2, Radii::All(eps)) => delta.f_renorm(2.0, 0, *eps)?,
+            (Norm::L2, Radii::Each(_)) => {
+                let lengths = self.norm.of(&delta)?;
+                let eps = self.eps.of(&lengths)?;
+                let factor = eps.f_div(&lengths.f_add_scalar(1e-7)?)?;
+                delta.f_mul(
+                    &factor.f_where_self(&lengths.f_gt_tensor(&eps)?, &lengths.f_ones_like()?)?,
+                )?
+            }
+            (Norm::Linf, Radii::All(eps)) => delta.f_clamp(-*eps, *eps)?,
+            (Norm::Linf, Radii::Each(eps)) => {
+                let eps = eps.f_to_kind(delta.f_kind()?)?;
+                delta.f_minimum(&eps)?.f_maximum(&eps.f_neg()?)?
+            }
+        };
+        Ok(centre.f_add(&delta)?.f_clamp(0.0, 1.0)?)
+    }
+
+    /// `x` moved by `lengths` along the steepest direction: the sign of the gradient (linf), the
+    /// gradient over its norm + 1e-10 per image (L2), or the signs of its largest hundredth (L1).
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn step(&self, x: &Tensor, gradient: &Tensor, lengths: &Radii) -> Result<Tensor> {
+        let direction = match self.norm {
+            Norm::L1 => l1::direction(x, gradient)?,
+            Norm::L2 => gradient.f_div(&self.norm.of(gradient)?.f_add_scalar(1e-10)?)?,
+            Norm::Linf => gradient.f_sign()?,
+        };
+        Ok(x.f_add(&lengths.scale(&direction)?)?)
+    }
+
+    /// Where an attack of `x` starts, clamped to [0,1]. Image i draws from `stream.at(ids[i])`.
+    ///
+    /// In the ball the radius of a point of the sphere is multiplied by U^(1/d) (L2), or a uniform
+    /// point of the simplex is taken (L1).
+    ///
+    /// # Errors
+    /// `ids` has another length than the batch.
+    pub fn start(&self, x: &Tensor, start: Start, ids: &[u64], stream: Stream) -> Result<Tensor> {
+        let each = x.size().iter().skip(1).product::<i64>().max(1) as f64;
+        let noise = match (self.norm, start) {
+            (_, Start::None) => return Ok(x.shallow_clone()),
+            (Norm::Linf, Start::Ball) => draws::uniforms(x, ids, stream)?,
+            (Norm::Linf, Start::Sphere) => {
+                let noise = draws::uniforms(x, ids, stream)?;
+                noise.f_div(&self.norm.of(&noise)?.f_clamp_min(1e-12)?)?
+            }
+            (Norm::L2, _) => {
+                let noise = normals(x, ids, stream)?;
+                let noise = noise.f_div(&self.norm.of(&noise)?.f_add_scalar(1e-10)?)?;
+                match start {
+                    Start::Ball => {
+                        let radius = draws::one_each(x, ids, stream)?;
+                        noise.f_mul(&radius.f_pow_tensor_scalar(1.0 / each)?)?
+                    }
+                    _ => noise,
+                }
+            }
+            (Norm::L1, _) => {
+                let noise = draws::laplacians(x, ids, stream)?;
+                let lengths = self.norm.of(&noise)?;
+                let rest = match start {
+                    Start::Ball => {
+                        draws::one_each(x, ids, stream)?.f_rsub_scalar(1.0)?.f_log()?.f_neg()?
+                    }
+                    _ => lengths.f_zeros_like()?,
+                };
+                noise.f_div(&lengths.f_add(&rest)?.f_clamp_min(1e-12)?)?
+            }
+        };
+        Ok(x.f_add(&self.eps.scale(&noise)?)?.f_clamp(0.0, 1.0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn noise(seed: i64) -> Tensor {
+        let like = Tensor::zeros([4, 3, 5, 5], (Kind::Float, Device::Cpu));
+        normals(&like, &[0, 1, 2, 3], Stream::new(seed, "test")).unwrap()
+    }
+
+    #[test]
+    fn projection_is_idempotent_and_leaves_the_inside_alone() {
+        for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+            let ball = NormBall { norm, eps: 0.3 };
+            let centre = noise(0) * 0.05 + 0.5;
+            let once = ball.project(&(&centre + noise(1)), &centre).unwrap();
+            let twice = ball.project(&once, &centre).unwrap();
+            assert!((&once - twice).abs().max().double_value(&[]) < 1e-7);
+            let inside = &centre + noise(2) * 1e-3;
+            let same = ball.project(&inside, &centre).unwrap();
+            assert!((same - inside).abs().max().double_value(&[]) < 1e-7);
+        }
+    }
+
+    #[test]
+    fn l2_projection_keeps_the_direction() {
+        let ball = NormBall { norm: Norm::L2, eps: 0.3 };
+        let centre = Tensor::full([4, 3, 5, 5], 0.5, (Kind::Float, Device::Cpu));
+        let away = noise(1);
+        let found = ball.project(&(&centre + &away), &centre).unwrap() - &centre;
+        let expected = &away / away.norm_scalaropt_dim(2.0, [1, 2, 3], true) * 0.3;
+        assert!((found - expected).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn a_random_start_lies_on_the_sphere_or_in_the_box() {
+        let x = Tensor::full([4, 3, 5, 5], 0.5, (Kind::Float, Device::Cpu));
+        let lengths = |norm, start| {
+            let ball = NormBall { norm, eps: 0.2 };
+            let stream = Stream::new(0, "test");
+            let at = ball.around(None).unwrap().start(&x, start, &[0, 1, 2, 3], stream).unwrap();
+            ball.norms(&(at - &x)).unwrap()
+        };
+        for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+            let found = lengths(norm, Start::Sphere);
+            assert!((found - 0.2).abs().max().double_value(&[]) < 1e-5, "{norm:?}");
+            let found = lengths(norm, Start::Ball);
+            assert!(found.max().double_value(&[]) <= 0.2 + 1e-6, "{norm:?}");
+            assert!(found.min().double_value(&[]) > 0.15, "{norm:?}");
+        }
+    }
+
+    #[test]
+    fn ids_that_do_not_fit_the_batch_are_refused() {
+        let x = Tensor::zeros([2, 1, 2, 2], (Kind::Float, Device::Cpu));
+        assert!(normals(&x, &[0], Stream::new(0, "test")).is_err());
+    }
+
+    /// In a ball of d dimensions the radius to the power d is uniform: Kolmogorov-Smirnov.
+    #[test]
+    fn a_start_in_the_ball_is_uniform() {
+        let x = Tensor::full([2000, 1, 1, 3], 0.5, (Kind::Float, Device::Cpu));
+        let ids: Vec<u64> = (0..2000).collect();
+        for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+            let ball = NormBall { norm, eps: 0.4 };
+            let stream = Stream::new(1, "test");
+            let at = ball.around(None).unwrap().start(&x, Start::Ball, &ids, stream).unwrap();
+            let radii = ball.norms(&(at - &x)).unwrap() / 0.4;
+            let mut levels =
+                Vec::<f64>::try_from(radii.to_kind(Kind::Double).pow_tensor_scalar(3)).unwrap();
+            levels.sort_by(f64::total_cmp);
+            let apart =
+                levels.iter().enumerate().map(|(i, u)| (u - (i as f64 + 0.5) / 2000.0).abs());
+            let apart = apart.fold(0.0, f64::max);
+            assert!(apart < 1.63 / 2000f64.sqrt(), "{norm:?}: {apart}");
+        }
+    }
+
+    /// The nearest point of a convex set: no point of the set lies on the far side of it.
+    #[test]
+    fn the_l1_projection_is_the_nearest_point_of_ball_and_range() {
+        let ball = NormBall { norm: Norm::L1, eps: 2.0 };
+        let centre = (noise(0) * 0.3 + 0.5).clamp(0.0, 1.0).to_kind(Kind::Double);
+        let from = &centre + noise(1).to_kind(Kind::Double);
+        let found = ball.project(&from, &centre).unwrap();
+        let lengths = ball.norms(&(&found - &centre)).unwrap();
+        assert!((lengths - 2.0).abs().max().double_value(&[]) < 1e-12);
+        for seed in 2..40 {
+            let other =
+                ball.project(&(&centre + noise(seed).to_kind(Kind::Double)), &centre).unwrap();
+            let angle = ((&from - &found) * (other - &found)).sum_dim_intlist(
+                [1i64, 2, 3].as_slice(),
+                false,
+                Kind::Double,
+            );
+            assert!(angle.max().double_value(&[]) < 1e-12);
+        }
+    }
+
+    #[test]
+    fn one_radius_for_each_image_equals_one_image_at_a_time() {
+        let (centre, from) = (noise(0) * 0.1 + 0.5, noise(1) * 0.3 + 0.5);
+        let radii = [0.1, 0.2, 0.4, 0.8];
+        for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+            let each = Tensor::from_slice(&radii);
+            let all = NormBall { norm, eps: 0.0 }.around(Some(&each)).unwrap();
+            let all = all.project(&from, &centre).unwrap();
+            for (i, eps) in radii.into_iter().enumerate() {
+                let row = |x: &Tensor| x.narrow(0, i as i64, 1);
+                let one = NormBall { norm, eps }.project(&row(&from), &row(&centre)).unwrap();
+                assert!((row(&all) - one).abs().max().double_value(&[]) < 1e-6, "{norm:?}");
+            }
+        }
+    }
+}
