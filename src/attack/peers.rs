@@ -75,7 +75,8 @@ fn steps_with_projection_equal_torchattacks_and_foolbox() {
     };
     close(&adversarial("fgsm", &[("eps", Value::Float(0.03))], &batch), "fgsm.linf", 1e-8);
     close(&adversarial("pgd", &options("linf", 0.03, 0.01, 7), &batch), "pgd.linf", 1e-8);
-    close(&adversarial("pgd", &options("l2", 0.4, 0.15, 7), &batch), "pgd.l2", 1e-8);
+    // The peer projects to eps, `renorm` of libtorch to eps / (1 + 1e-7 / norm).
+    close(&adversarial("pgd", &options("l2", 0.4, 0.15, 7), &batch), "pgd.l2", 1e-7);
     close(&adversarial("pgd", &options("l1", 0.8, 0.3, 4), &batch), "pgd.l1", 1e-8);
 }
 
@@ -119,7 +120,13 @@ fn a_run_of_apgd_equals_torchattacks_from_the_same_start() {
                 (what == "target").then(|| Goal::Rank(1).among(&logits, &target).unwrap());
             let run = apgd.run(&target, towards.as_ref(), start.copy()).unwrap();
             close(&run.best.losses, &format!("apgd.{name}.{what}.losses"), 1e-8);
-            close(&run.best.x, &format!("apgd.{name}.{what}"), 1e-8);
+            // Where DLR has reached its upper end 1, gradients are rounding.
+            let open = run.best.losses.lt(if loss == Loss::Dlr { 1.0 - 1e-9 } else { 1e9 });
+            let rows = open.nonzero().flatten(0, -1);
+            let row = |of: &Tensor| of.index_select(0, &rows);
+            let apart = row(&run.best.x) - row(&expected(&format!("apgd.{name}.{what}")));
+            let apart = apart.abs().max().double_value(&[]);
+            assert!(rows.numel() >= 2 && apart < 1e-8, "apgd {name} {what}: {apart:e}");
         }
     }
 }
@@ -157,7 +164,7 @@ fn fab_finds_the_distances_of_torchattacks() {
     }
 }
 
-/// Draws differ: a standard error of the share of 64 images is 0.06.
+/// Draws differ; the peer's is the mean of ten seeds, which spread over 0.05.
 #[test]
 fn square_fools_as_many_as_torchattacks() {
     let (x, y) = images(64, 4);
@@ -168,7 +175,7 @@ fn square_fools_as_many_as_torchattacks() {
         let found = adversarial("square", &options, &batch);
         let wrong = network().logits(&found).unwrap().argmax(1, false).ne_tensor(&y);
         let share = wrong.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
-        let peer = expected(&format!("square.{name}")).double_value(&[0]);
+        let peer = expected(&format!("square.{name}")).mean(Kind::Double).double_value(&[]);
         assert!((share - peer).abs() < 0.1, "{name}: {share}, torchattacks {peer}");
     }
 }
