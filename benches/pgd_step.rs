@@ -86,7 +86,7 @@ fn main() -> Result<()> {
     for _ in stdin().lines() {
         let (used, start) = (cpu_seconds(), Instant::now());
         folded.refresh(&network)?;
-        let target = Target { model: &folded, x: &x, y: &y, ids: &ids, stream };
+        let target = Target { model: &folded, x: &x, y: &y, ids: &ids, stream, eps: None };
         let perturbed = attacker.attack.perturb(&target)?;
         let logits = network.train_logits(&perturbed.adversarial, Draws { stream, ids: &ids })?;
         let loss = logits.f_cross_entropy_loss(&y, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
