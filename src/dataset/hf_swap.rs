@@ -328,7 +328,7 @@ mod tests {
         let mixed = swapped(&data, &[("cutoff", Value::Float(0.1))]).unwrap();
         let epoch = Stream::new(0, "epoch");
         let seen = |data: &Dataset, ids: &[u64], threads| {
-            let (view, stream) = data.train.view(Some(epoch)).unwrap();
+            let (view, stream) = data.train.view(Some(epoch)).unwrap().unwrap();
             view.images(ids, stream, threads).unwrap()
         };
         let ids = mixed.train.ids();
