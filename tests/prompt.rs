@@ -47,8 +47,8 @@ fn completion() -> Result<(), Failed> {
     terminal.expect("ste", 5)?;
     terminal.type_keys("ps: 2, ra\t")?;
     terminal.expect("random_start: ", 5)?;
-    terminal.type_keys("tr\t })\r")?;
-    terminal.expect("true })", 5)?;
+    terminal.type_keys("\"b\t })\r")?;
+    terminal.expect("\"ball\" })", 5)?;
     terminal.expect("pgd: l2 eps 0.5", 5)?;
     Ok(())
 }

@@ -74,7 +74,7 @@ pub const FAULTS: &[Fault] = &[
         "pgd: eps expected a number, found \"a\" (a text)",
         "eps",
     ),
-    fault("attack::pgd(#{ norm: \"l3\" })", "did you mean \"l2\"?", "norm"),
+    fault("attack::pgd(#{ norm: \"lnf\" })", "did you mean \"linf\"?", "norm"),
     fault("attack::pgd(#{ steps: -1 })", "pgd: steps must be >= 0, found -1", "steps"),
     fault(
         "model::resnet8(#{ width: 0 })",
@@ -91,7 +91,7 @@ pub const FAULTS: &[Fault] = &[
         "classes expected a list or a range",
         "classes",
     ),
-    fault("attack::pgd(#{ random_start: 1 })", "expected true or false, found 1", "random_start"),
+    fault("attack::square(#{ rescale: 1 })", "expected true or false, found 1", "rescale"),
     fault(
         "m.train(data, #{ objective: data })",
         "expected an objective, found a dataset",
