@@ -1,6 +1,7 @@
 //! Transforms of one picture of 500 by 375 pixels as `transforms.py` times them.
 //!
-//! Each line on stdin, `CONFIG COUNT`, transforms it COUNT times and answers "WALL CPU SUM". With
+//! Each line on stdin, `CONFIG COUNT`, transforms it COUNT times and answers "WALL CPU SUM";
+//! `decoded FILE` writes the pixels of the JPEG files to a file. With
 //! `:jpeg`, the picture is each time the next of the JPEG files that the arguments name; with
 //! `:jpeg_needed`, they are decoded down to the last row that is used; with `:packed`, it comes
 //! from a dataset of these files that is packed at 256 pixels.
@@ -18,7 +19,7 @@ use rtscript::registry::{Args, Value};
 use rtscript::seed::Stream;
 use rtscript::store::{Manifest, Store};
 use rtscript::transform::{Frame, PRESETS, Pipeline, TRANSFORMS, Transform};
-use std::io::{Write, stdin, stdout};
+use std::io::{BufWriter, Write, stdin, stdout};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -79,6 +80,17 @@ fn run(name: &str, picture: &Raster, files: &[String], count: u64) -> Result<f64
         }
     }
     Ok(sum)
+}
+
+/// Writes the bytes of all pictures, one after the other.
+fn write_decoded(files: &[String], to: &str) -> Result<()> {
+    let failed = |error| Error::io("write the pictures", &error);
+    let mut out = BufWriter::new(fs::File::create(to).map_err(failed)?);
+    for path in files {
+        let bytes = fs::read(path).map_err(|error| Error::io(path, &error))?;
+        out.write_all(decode(&bytes, path)?.bytes()).map_err(failed)?;
+    }
+    out.flush().map_err(failed)
 }
 
 /// Pictures that a view reads at once, as a batch.
@@ -151,6 +163,11 @@ fn main() -> Result<()> {
         let Some((name, count)) = line.split_once(' ') else {
             return Err(Error::usage("expected CONFIG COUNT; start it through transforms.py"));
         };
+        if name == "decoded" {
+            write_decoded(&files, count)?;
+            println!("0 0 0");
+            continue;
+        }
         let count = count.parse().map_err(|_| Error::usage("COUNT is no number"))?;
         let pipeline = name.strip_suffix(":packed");
         if pipeline.is_some() && data.is_none() {
