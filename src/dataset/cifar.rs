@@ -41,7 +41,9 @@ impl Cifar {
     }
 
     fn read(&self, context: &Context, args: &Args) -> Result<Dataset> {
-        let tree = self.layout.find(context.data.as_deref())?;
+        let tree = self.layout.find(context.data.as_deref());
+        let tree =
+            tree.map_err(|error| error.hint("its binary version is read, not that for Python"))?;
         let classes: Vec<String> = Lines::of(&tree, self.names)?.names();
         if classes.len() != self.classes {
             let (expected, found) = (self.classes, classes.len());

@@ -3,7 +3,13 @@
 use super::tar::Tar;
 use super::tree::Tree;
 use crate::error::{Error, Result};
+use std::fs;
 use std::path::Path;
+
+/// The most names of a folder in a hint.
+const SHOWN: usize = 8;
+/// How the names of archives end that have to be unpacked first.
+const COMPRESSED: [&str; 6] = [".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".gz", ".zip"];
 
 /// How a data set lies on disk.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +36,10 @@ impl Layout {
         };
         match self.search(data)? {
             Some(tree) => Ok(tree),
-            None => Err(Error::usage(format!("files not found in {}", data.display()))
-                .hint(self.expected())),
+            None => {
+                let error = Error::usage(format!("files not found in {}", data.display()));
+                Err(found(data).into_iter().fold(error.hint(self.expected()), Error::hint))
+            }
         }
     }
 
@@ -79,4 +87,24 @@ impl Layout {
         let names = self.names.join(", ");
         format!("expected, in one of the folders {names}:{}", lines.concat())
     }
+}
+
+/// What a folder without the data set holds instead, and what may be amiss, for hints.
+fn found(data: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(data) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        return vec!["the folder is empty".to_owned()];
+    }
+    let mut hints = vec![match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("found {}, and {more} more", names[..SHOWN].join(", ")),
+        _ => format!("found {}", names.join(", ")),
+    }];
+    let packed = |name: &&String| COMPRESSED.iter().any(|end| name.ends_with(end));
+    if let Some(archive) = names.iter().find(packed) {
+        hints.push(format!("compressed archives are not read: unpack them, e.g. {archive}"));
+    }
+    hints
 }

@@ -99,12 +99,15 @@ fn archives_and_folders_of_imagenet_are_one_address() {
 fn a_wrong_folder_is_refused_with_the_expected_tree() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "stray/x.jpg", "x");
+    put(root.path(), "pets.tgz", "x");
     for case in cases().iter().filter(|case| case.0.spec.inputs.is_empty()) {
         let error = dataset(case, root.path(), &[]).unwrap_err();
         let name = case.0.spec.name;
         assert_eq!(error.kind(), Kind::Usage, "{name}");
         assert!(error.to_string().starts_with(&format!("{name}: files not found in ")), "{error}");
         assert!(error.hints()[0].contains("DIR/"), "{name}: {:?}", error.hints());
+        assert_eq!(error.hints()[1], "found pets.tgz, stray");
+        assert!(error.hints()[2].ends_with("unpack them, e.g. pets.tgz"), "{:?}", error.hints());
     }
 }
 
