@@ -34,6 +34,7 @@ mod fashion_mnist;
 mod fgvc_aircraft;
 mod flowers102;
 mod food101;
+mod from_tensors;
 mod image_folder;
 mod imagenet;
 mod mnist;
@@ -75,6 +76,7 @@ pub const DATASETS: &[&Entry<Build>] = &[
     &fgvc_aircraft::ENTRY,
     &flowers102::ENTRY,
     &food101::ENTRY,
+    &from_tensors::ENTRY,
     &image_folder::ENTRY,
     &imagenet::ENTRY,
     &mnist::ENTRY,

@@ -67,6 +67,17 @@ pub const PARAMS: &[Param] = &[
     Param::label("Name in tables and plots. Left out: the dataset, with the classes kept."),
 ];
 
+/// The options of every dataset, and one of its own.
+pub const fn params_and(own: Param) -> [Param; PARAMS.len() + 1] {
+    let mut params = [own; PARAMS.len() + 1];
+    let mut at = 0;
+    while at < PARAMS.len() {
+        params[at] = PARAMS[at];
+        at += 1;
+    }
+    params
+}
+
 /// Images before any is left out.
 pub enum Pictures {
     /// Images of one size.
