@@ -4,7 +4,7 @@ use super::{Format, expect_size, jpeg, raster};
 use crate::error::{Error, Result};
 use crate::image::Raster;
 
-/// A JPEG picture in colour whose data hold the rows in order, not decoded yet.
+/// A JPEG picture whose data hold the rows in order, not decoded yet.
 #[derive(Debug, Clone)]
 pub struct Undecoded {
     bytes: Vec<u8>,
@@ -44,8 +44,9 @@ impl Undecoded {
     /// # Errors
     /// Data, without a path: it is damaged or cut short.
     pub fn rows(&self, count: usize) -> Result<Raster> {
+        let count = count.min(self.height);
         let rows = raster(Format::Jpeg, || jpeg::read_rows(&self.bytes, count))?;
-        let enough = rows.height() >= count.min(self.height) && rows.width() == self.width;
+        let enough = rows.height() >= count && rows.width() == self.width;
         enough.then_some(rows).ok_or_else(|| {
             Error::internal(format!("decoding {count} rows of {} x {}", self.width, self.height))
         })
@@ -65,7 +66,7 @@ mod tests {
             let whole = decode(&file, &name).unwrap();
             let Ok(undecoded) = Undecoded::new(file) else { continue };
             assert_eq!((undecoded.width(), undecoded.height()), (whole.width(), whole.height()));
-            for count in 0..=whole.height() + 1 {
+            for count in (0..=whole.height() + 1).chain([usize::MAX]) {
                 let rows = undecoded.rows(count).unwrap();
                 let shared = 3 * whole.width() * count.min(whole.height());
                 assert_eq!(rows.bytes()[..shared], whole.bytes()[..shared], "{name} {count}");
