@@ -90,8 +90,24 @@ pub fn measure(
     batch_size: usize,
     stream: Stream,
 ) -> Result<Evaluation> {
-    let mut evaluation = Evaluation { correct: Correctness::default(), loss: 0.0, norm: 0.0 };
     let batches = loader::batches(split.len(), batch_size, None);
+    measure_some(context, model, split, batches, attacker, stream)
+}
+
+/// The same for some images only: `batches` of their indices.
+///
+/// # Errors
+/// As [`measure`]; an index out of range.
+pub fn measure_some(
+    context: &Context,
+    model: &Folded,
+    split: &Split,
+    batches: Vec<Vec<usize>>,
+    attacker: Option<&Attacker>,
+    stream: Stream,
+) -> Result<Evaluation> {
+    let mut evaluation = Evaluation { correct: Correctness::default(), loss: 0.0, norm: 0.0 };
+    let images: usize = batches.iter().map(Vec::len).sum();
     let what = attacker.map_or("evaluate".to_owned(), |a| format!("evaluate under {}", a.label()));
     context.monitor.begin(&what, batches.len() as u64, 0);
     for batch in Feed::new(split, batches, None, context.device)? {
@@ -100,7 +116,7 @@ pub fn measure(
             return Err(Error::interrupted("evaluate: interrupted").hint("run it again"));
         }
         let batch = batch?;
-        let share = batch.ids.len() as f64 / split.len() as f64;
+        let share = batch.ids.len() as f64 / images as f64;
         let x = match attacker {
             None => batch.x,
             Some(attacker) => {

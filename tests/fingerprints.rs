@@ -73,6 +73,12 @@ fn script(spec: &Spec) -> Option<String> {
              [y.mean, (y * y).mean, (y * y * y).mean]",
             spec.path()
         ),
+        Home::Namespace("train") if ["lockstep", "yoked"].contains(&spec.name) => format!(
+            "{NET} let lead = model::resnet8(#{{ width: 4, size: 8, seed: 1 }});\n\
+             let arms = [train::perturbed(attack::pgd()), train::yoked(\"random_sign\")];\n\
+             let t = train::lockstep([lead, m], arms, d, #{{ epochs: 2 }});\n\
+             t.map(|each| each.curve[1].loss)"
+        ),
         Home::Namespace("train") => format!(
             "{NET} let t = m.train(d, #{{ epochs: 2, objective: {} }}); [t.curve[1].loss]",
             if spec.name == "clean" { "train::clean()".to_owned() } else { made }

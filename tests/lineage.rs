@@ -202,7 +202,7 @@ fn why() -> Result<(), Failed> {
     let out = printed(&Lab::new(), &script("print(why(m.evaluate(d.test)));"));
     for part in [
         "model.evaluate v1",
-        "model: model.train v1",
+        "model: model.train v2",
         "dataset::digits v1",
         "epochs = 2",
         "lr = 0.1",

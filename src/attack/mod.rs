@@ -5,6 +5,7 @@ mod apgd;
 mod auto_attack;
 mod carlini_wagner;
 mod deepfool;
+mod derived;
 mod fab;
 mod fgsm;
 mod gaussian_noise;
@@ -26,6 +27,7 @@ mod square;
 mod vat;
 mod worst_of_noise;
 
+pub use derived::{Clean, DERIVATIONS, Derivation, derivation};
 pub use input_gradient::{INPUT_GRADIENT, input_gradient};
 pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
 
@@ -246,6 +248,10 @@ pub trait Attack {
     /// Whether the perturbation of an image depends on that image only, not on its batch.
     fn per_example(&self) -> bool {
         true
+    }
+    /// Whether it is a control, which nobody expects to make a network robust.
+    fn is_control(&self) -> bool {
+        false
     }
 }
 

@@ -78,6 +78,10 @@ impl Attack for Shuffled {
     fn per_example(&self) -> bool {
         false
     }
+
+    fn is_control(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -139,6 +139,11 @@ impl Pixels {
         })
     }
 
+    /// Whether training sees other images in every epoch.
+    pub fn is_random(&self) -> bool {
+        self.train.as_ref().is_some_and(|view| view.pipeline().is_random())
+    }
+
     /// Channels, height and width as batches have them.
     pub fn shape(&self) -> [i64; 3] {
         if let Some(view) = &self.plain {

@@ -270,6 +270,11 @@ impl Split {
         self.0.origin.pixels.view(epoch).map_err(|error| error.within(self.name()))
     }
 
+    /// Whether training sees other images in every epoch.
+    pub fn is_random(&self) -> bool {
+        self.0.origin.pixels.is_random()
+    }
+
     /// The ids of the samples at these indices.
     ///
     /// # Errors

@@ -3,5 +3,5 @@
 mod batches;
 mod feed;
 
-pub use batches::batches;
+pub use batches::{batches, paired_batches};
 pub use feed::Feed;

@@ -81,6 +81,17 @@ impl Architecture {
             .fold(0, |sum, kind| sum.saturating_add(kind.parameters()))
     }
 
+    /// Multiplications with their additions of one image with a linear layer for `classes`.
+    ///
+    /// # Errors
+    /// Internal: the images are too small, which the constructor refuses.
+    pub fn multiplications(&self, classes: i64) -> Result<i64> {
+        let costs = shape::costs(&self.graph, self.size)
+            .map_err(|_| Error::internal(format!("{}: the images are too small", self.name)))?;
+        let blocks = costs.iter().map(|cost| cost.multiplications);
+        Ok(blocks.chain([self.head(classes).multiplications(1)]).sum())
+    }
+
     /// Names and shapes of the whole state with a linear layer for `classes`, as torchvision's
     /// `state_dict` has them (without `num_batches_tracked`).
     pub fn state(&self, classes: i64) -> Vec<(String, Vec<i64>)> {

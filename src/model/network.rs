@@ -130,12 +130,32 @@ impl Network {
     /// # Errors
     /// `loss` has no graph.
     pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
+        Ok(self.gradients(loss, None)?.0)
+    }
+
+    /// The same, and the gradient in `leaf`, of its shape, from the same backward pass.
+    ///
+    /// # Errors
+    /// `loss` has no graph, or `leaf` is no part of it.
+    pub fn gradients(
+        &self,
+        loss: &Tensor,
+        leaf: Option<&Tensor>,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let parameters: Vec<&Tensor> = self
             .layers
             .iter()
             .flat_map(|layer| [&layer.weight].into_iter().chain(&layer.bias))
             .collect();
-        let gradients = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
+        let wanted: Vec<&Tensor> = parameters.iter().copied().chain(leaf).collect();
+        let gradients = Tensor::f_run_backward(&[loss], &wanted, false, false)?;
+        let of_leaf = match leaf {
+            None => None,
+            Some(_) => gradients.last().filter(|gradient| gradient.defined()),
+        };
+        if leaf.is_some() && of_leaf.is_none() {
+            return Err(Error::internal("model: the loss does not depend on the leaf"));
+        }
         let _guard = no_grad_guard();
         let parts = gradients
             .iter()
@@ -152,7 +172,15 @@ impl Network {
                 Ok(stored.f_reshape([-1])?)
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Tensor::f_cat(&parts, 0)?)
+        Ok((Tensor::f_cat(&parts, 0)?, of_leaf.map(Tensor::shallow_clone)))
+    }
+
+    /// Multiplications with their additions of one image.
+    ///
+    /// # Errors
+    /// Internal: as [`Architecture::multiplications`].
+    pub fn multiplications(&self) -> Result<i64> {
+        self.architecture.multiplications(self.classes)
     }
 
     /// One flat f32 tensor that all parameters alias: an update in place reaches them all. The

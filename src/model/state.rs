@@ -66,6 +66,24 @@ impl Network {
         Ok(())
     }
 
+    /// Moves every parameter and running statistic towards those of `other`; the share `decay` of
+    /// this network's own stays.
+    ///
+    /// # Errors
+    /// The networks differ in shape.
+    pub fn follow(&self, other: &Self, decay: f64) -> Result<()> {
+        let _guard = no_grad_guard();
+        let tensors = |of: &Self| -> Vec<Tensor> {
+            let running = of.layers.iter().filter_map(|layer| layer.running.as_ref());
+            let running = running.flat_map(|(mean, variance)| [mean, variance]);
+            [of.flat()].into_iter().chain(running).map(Tensor::shallow_clone).collect()
+        };
+        for (mut own, other) in tensors(self).into_iter().zip(tensors(other)) {
+            let _ = own.f_lerp_(&other, 1.0 - decay)?;
+        }
+        Ok(())
+    }
+
     /// The names of the state, in order.
     pub fn names(&self) -> Vec<String> {
         let state = self.architecture().state(self.classes());

@@ -6,6 +6,7 @@
 mod draws;
 mod l1;
 mod radii;
+mod reach;
 
 pub use draws::normals;
 pub use radii::Radii;
@@ -222,6 +223,16 @@ impl Balls {
             Norm::Linf => gradient.f_sign()?,
         };
         Ok(x.f_add(&lengths.scale(&direction)?)?)
+    }
+
+    /// `x` moved along `direction` and clamped to [0,1], so far that the clamped perturbation has
+    /// the norm `eps`: clamping alone would shorten it. Where the range ends before that, as far
+    /// as it goes; where the direction is zero, `x`. Both of shape (N, C, H, W).
+    ///
+    /// # Errors
+    /// Shapes differ.
+    pub fn reach(&self, x: &Tensor, direction: &Tensor) -> Result<Tensor> {
+        reach::reach(self.norm, &self.eps, x, direction)
     }
 
     /// Where an attack of `x` starts, clamped to [0,1]. Image i draws from `stream.at(ids[i])`.

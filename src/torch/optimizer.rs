@@ -1,4 +1,4 @@
-//! Stochastic gradient descent over one flat parameter tensor.
+//! Optimizer updates over one flat parameter tensor.
 
 use super::checked;
 use crate::error::{Error, Result};
@@ -15,6 +15,18 @@ unsafe extern "C" {
         momentum: f64,
         weight_decay: f64,
         nesterov: bool,
+    ) -> *mut c_char;
+    fn rt_adamw_step(
+        flat: *const C_tensor,
+        gradient: *const C_tensor,
+        mean: *const C_tensor,
+        square: *const C_tensor,
+        step: f64,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        weight_decay: f64,
+        eps: f64,
     ) -> *mut c_char;
 }
 
@@ -40,14 +52,7 @@ pub struct Sgd {
 /// # Errors
 /// Shapes, types or devices differ.
 pub fn sgd_step(flat: &Tensor, gradient: &Tensor, buffer: &Tensor, settings: &Sgd) -> Result<()> {
-    if flat.size() != gradient.size() || flat.size() != buffer.size() {
-        return Err(Error::internal(format!(
-            "sgd: expected three tensors of one shape, found {:?}, {:?} and {:?}",
-            flat.size(),
-            gradient.size(),
-            buffer.size()
-        )));
-    }
+    alike("sgd", flat, &[gradient, buffer])?;
     checked(unsafe {
         rt_sgd_step(
             flat.as_ptr(),
@@ -59,6 +64,65 @@ pub fn sgd_step(flat: &Tensor, gradient: &Tensor, buffer: &Tensor, settings: &Sg
             settings.nesterov,
         )
     })
+}
+
+/// The settings of one AdamW update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamW {
+    /// The learning rate.
+    pub lr: f64,
+    /// How much of the mean of gradients stays.
+    pub beta1: f64,
+    /// How much of the mean of their squares stays.
+    pub beta2: f64,
+    /// The share of a parameter that one update with lr 1 takes away.
+    pub weight_decay: f64,
+    /// Added to the root of the mean square.
+    pub eps: f64,
+}
+
+/// Updates `flat` in place as `torch.optim.AdamW` does in its update `number`, counted from 1:
+/// p -= lr weight_decay p, then p -= lr m / (sqrt(v) + eps) with the means of gradients and of
+/// their squares, both divided by 1 - beta^number (Loshchilov and Hutter 2019, algorithm 2).
+///
+/// All tensors are flat f32 of the same length; `mean` and `square` start as zeros. `gradient`
+/// stays as it is.
+///
+/// # Errors
+/// Shapes, types or devices differ.
+pub fn adamw_step(
+    flat: &Tensor,
+    gradient: &Tensor,
+    (mean, square): (&Tensor, &Tensor),
+    number: u64,
+    settings: &AdamW,
+) -> Result<()> {
+    alike("adamw", flat, &[gradient, mean, square])?;
+    checked(unsafe {
+        rt_adamw_step(
+            flat.as_ptr(),
+            gradient.as_ptr(),
+            mean.as_ptr(),
+            square.as_ptr(),
+            number as f64,
+            settings.lr,
+            settings.beta1,
+            settings.beta2,
+            settings.weight_decay,
+            settings.eps,
+        )
+    })
+}
+
+fn alike(operation: &str, flat: &Tensor, others: &[&Tensor]) -> Result<()> {
+    match others.iter().find(|other| other.size() != flat.size()) {
+        None => Ok(()),
+        Some(other) => Err(Error::internal(format!(
+            "{operation}: expected tensors of one shape, found {:?} and {:?}",
+            flat.size(),
+            other.size()
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +156,32 @@ mod tests {
                 let found = flat.double_value(&[i as i64]);
                 assert!((found - expected).abs() < 1e-6, "{settings:?}: {found} != {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn adamw_equals_the_formula() {
+        let settings = AdamW { lr: 0.1, beta1: 0.9, beta2: 0.99, weight_decay: 0.05, eps: 1e-8 };
+        let mut p = vec![1.0f64, -2.0, 0.5];
+        let (mut m, mut v) = (vec![0.0; 3], vec![0.0; 3]);
+        let flat = Tensor::from_slice(&[1.0f32, -2.0, 0.5]);
+        let zeros = || Tensor::zeros([3], (Kind::Float, Device::Cpu));
+        let (mean, square) = (zeros(), zeros());
+        for number in 1..4 {
+            let g = [0.3 + number as f64, -0.1, 0.2];
+            for i in 0..3 {
+                m[i] = 0.9 * m[i] + 0.1 * g[i];
+                v[i] = 0.99 * v[i] + 0.01 * g[i] * g[i];
+                let (first, second) = (1.0 - 0.9f64.powi(number), 1.0 - 0.99f64.powi(number));
+                p[i] -= 0.1 * 0.05 * p[i];
+                p[i] -= 0.1 * (m[i] / first) / ((v[i] / second).sqrt() + 1e-8);
+            }
+            let gradient = Tensor::from_slice(&g).to_kind(Kind::Float);
+            adamw_step(&flat, &gradient, (&mean, &square), number as u64, &settings).unwrap();
+        }
+        for (i, expected) in p.iter().enumerate() {
+            let found = flat.double_value(&[i as i64]);
+            assert!((found - expected).abs() < 1e-6, "{found} != {expected}");
         }
     }
 

@@ -3,7 +3,9 @@
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/full.h>
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
 #include <torch/version.h>
@@ -52,6 +54,18 @@ char *rt_sgd_step(at::Tensor *flat, const at::Tensor *gradient, at::Tensor *buff
       buffers.push_back(*buffer);
     at::_fused_sgd_({*flat}, {*gradient}, buffers, weight_decay, momentum, lr, 0.0, nesterov,
                     false, false);
+  });
+}
+
+// torch.optim.AdamW's update number `step`, counted from 1.
+char *rt_adamw_step(at::Tensor *flat, const at::Tensor *gradient, at::Tensor *mean,
+                    at::Tensor *square, double step, double lr, double beta1, double beta2,
+                    double weight_decay, double eps) {
+  return guarded([&] {
+    c10::NoGradGuard no_grad;
+    at::Tensor count = at::full({}, step, flat->options());
+    at::_fused_adamw_({*flat}, {*gradient}, {*mean}, {*square}, {}, {count}, lr, beta1, beta2,
+                      weight_decay, eps, false, false);
   });
 }
 }

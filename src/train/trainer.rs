@@ -1,11 +1,17 @@
 //! The training loop: claimed by address, resumable inside an epoch, bit for bit.
 
+use super::curve::{EpochPoint, Trained, Validation};
+use super::job::{Job, Keep, Steps};
+use super::member::{Member, Place};
+use super::objectives::Lead;
+use super::outcome::{Ended, Outcome};
+use super::overfit;
 use super::state::State;
-use super::{Arm, EpochPoint, Objective, Outcome, Recipe, Trained};
 use crate::checkpoint;
-use crate::context::Context;
-use crate::dataset::{Batch, Split};
-use crate::error::{Kind, Result};
+use crate::context::{Context, Silent};
+use crate::dataset::Batch;
+use crate::error::{Error, Kind, Result};
+use crate::evaluate::measure;
 use crate::lineage::Lineage;
 use crate::loader::{self, Feed};
 use crate::model::Network;
@@ -14,125 +20,107 @@ use std::rc::Rc;
 use tch::Tensor;
 
 /// The blob of finished weights.
-pub(super) const WEIGHTS: &str = "weights.safetensors";
+const WEIGHTS: &str = "weights.safetensors";
 
-/// One training to do, or to find done.
-pub struct Job<'a> {
-    /// What is asked for; the result is kept under its address.
-    pub lineage: Rc<Lineage>,
-    /// The images.
-    pub split: &'a Split,
-    /// The objective.
-    pub arm: &'a Arm,
-    /// The optimisation.
-    pub recipe: Recipe,
-    /// What the progress bar says.
-    pub what: String,
-    /// What the store keeps of it.
-    pub keep: Keep,
-}
+/// Images per pass of evaluations on the way.
+const EVALUATED: usize = 256;
 
-/// What the store keeps of a training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Result and weights; a stored result does instead of training.
-    Result,
-    /// The same, but the weights are wanted: a stored result does not do.
-    Weights,
-    /// Its last checkpoint only, which the caller drops: the training is a step of other work.
-    Checkpoint,
-}
+/// Called after every epoch with the place of a part, its point and the number of updates so far;
+/// on a stored result it is replayed without a network.
+pub type OnEpoch<'a> = &'a mut dyn FnMut(usize, &EpochPoint, u64, Option<&Network>) -> Result<()>;
 
-/// Called after every epoch with its point and the number of updates so far; on a stored result
-/// it is replayed without a network.
-pub type OnEpoch<'a> = &'a mut dyn FnMut(&EpochPoint, u64, Option<&Network>) -> Result<()>;
-
-/// Trains, resumes, or finds the stored result.
+/// Trains, resumes, or finds the stored result. `start` makes the network of a part.
 ///
 /// # Errors
 /// A store that cannot be read or written, a partial run of another environment, and whatever
-/// the objective or the callback refuses.
+/// the objectives or the callback refuse.
 pub fn run(
     context: &Context,
     job: &Job,
-    start: &dyn Fn() -> Result<Network>,
+    start: &dyn Fn(usize) -> Result<Network>,
     on_epoch: OnEpoch,
 ) -> Result<Outcome> {
-    if let Some(trained) = stored(context, job, on_epoch)? {
-        return Ok(Outcome::Finished(trained, None));
+    let steps = Steps::of(job)?;
+    let found = |trained| Ended { trained, network: None };
+    if let Some(trained) = stored(context, job, &steps, on_epoch)? {
+        return Ok(Outcome::Finished(trained.into_iter().map(found).collect()));
     }
-    let _lease = context.claim(job.lineage.address())?;
-    if let Some(trained) = stored(context, job, on_epoch)? {
-        return Ok(Outcome::Finished(trained, None));
+    let _lease = context.claim(job.lineage().address())?;
+    if let Some(trained) = stored(context, job, &steps, on_epoch)? {
+        return Ok(Outcome::Finished(trained.into_iter().map(found).collect()));
     }
-    let mut state = begin(context, job, start, on_epoch)?;
-    let steps = Steps::of(job);
-    let updates = state.progress.trained.updates;
-    context.monitor.begin(&job.what, steps.total, updates);
+    let mut state = begin(context, job, &steps, start, on_epoch)?;
+    context.monitor.begin(&job.what, steps.total, state.updates());
     let ended = train(context, job, &steps, &mut state, on_epoch);
     context.monitor.end();
-    if !ended? {
-        state.save(context, job.lineage.address())?;
-        let updates = state.progress.trained.updates;
-        return Ok(Outcome::Interrupted(updates, state.progress.trained, state.network));
+    let finished = ended?;
+    if finished {
+        finish(context, job, &state)?;
+    } else {
+        state.save(context, job)?;
     }
-    finish(context, job, &state)?;
-    Ok(Outcome::Finished(state.progress.trained, Some(state.network)))
+    let ended = state.members.into_iter().map(|member| Ended {
+        trained: member.tally.trained.clone(),
+        network: Some(member.into_result()),
+    });
+    let ended = ended.collect();
+    Ok(if finished { Outcome::Finished(ended) } else { Outcome::Interrupted(ended) })
 }
 
-fn stored(context: &Context, job: &Job, on_epoch: OnEpoch) -> Result<Option<Trained>> {
+/// The results of all parts, if the store has them.
+fn stored(
+    context: &Context,
+    job: &Job,
+    steps: &Steps,
+    on_epoch: OnEpoch,
+) -> Result<Option<Vec<Trained>>> {
     if job.keep != Keep::Result {
         return Ok(None);
     }
-    let Some(trained) = context.found::<Trained>(job.lineage.address())? else {
-        return Ok(None);
-    };
-    let per_epoch = Steps::of(job).per_epoch;
-    for point in &trained.curve {
-        on_epoch(point, point.epoch as u64 * per_epoch, None)?;
+    let mut all = Vec::new();
+    for part in &job.parts {
+        match context.found::<Trained>(part.lineage.address())? {
+            None => return Ok(None),
+            Some(trained) => all.push(trained),
+        }
     }
-    Ok(Some(trained))
+    replay(&all.iter().collect::<Vec<_>>(), steps, on_epoch)?;
+    Ok(Some(all))
+}
+
+/// Calls back for the epochs that are done.
+fn replay(trained: &[&Trained], steps: &Steps, on_epoch: OnEpoch) -> Result<()> {
+    let epochs = trained.iter().map(|trained| trained.curve.len()).max().unwrap_or(0);
+    for epoch in 0..epochs {
+        for (place, trained) in trained.iter().enumerate() {
+            let Some(point) = trained.curve.get(epoch) else { continue };
+            on_epoch(place, point, point.epoch as u64 * steps.per_epoch, None)?;
+        }
+    }
+    Ok(())
 }
 
 fn begin(
     context: &Context,
     job: &Job,
-    start: &dyn Fn() -> Result<Network>,
+    steps: &Steps,
+    start: &dyn Fn(usize) -> Result<Network>,
     on_epoch: OnEpoch,
 ) -> Result<State> {
-    let address = job.lineage.address();
+    let lineage = job.lineage();
     if context.restart_partial {
-        context.store.drop_partial(address)?;
+        context.store.drop_partial(lineage.address())?;
     }
-    let Some(partial) = context.store.partial(address)? else {
-        return State::start(start()?);
+    let Some(partial) = context.store.partial(lineage.address())? else {
+        return State::start(job, start);
     };
     if let Some(warning) = &partial.warning {
         context.monitor.warn(warning);
     }
-    let state = State::resume(start()?, &partial, context)?;
-    let per_epoch = Steps::of(job).per_epoch;
-    for point in &state.progress.trained.curve {
-        on_epoch(point, point.epoch as u64 * per_epoch, None)?;
-    }
+    let state = State::resume(job, start, &partial, context)?;
+    let trained: Vec<&Trained> = state.members.iter().map(|m| &m.tally.trained).collect();
+    replay(&trained, steps, on_epoch)?;
     Ok(state)
-}
-
-/// How many updates a job takes.
-struct Steps {
-    epochs: i64,
-    per_epoch: u64,
-    total: u64,
-}
-
-impl Steps {
-    fn of(job: &Job) -> Self {
-        let stretched = job.recipe.epochs as f64 * job.arm.objective.stretch();
-        let epochs = (stretched.round() as i64).max(1);
-        let batches = loader::batches(job.split.len(), job.recipe.batch_size as usize, None);
-        let per_epoch = batches.len() as u64;
-        Self { epochs, per_epoch, total: epochs as u64 * per_epoch }
-    }
 }
 
 /// Runs to the end; false when interrupted.
@@ -144,88 +132,176 @@ fn train(
     on_epoch: OnEpoch,
 ) -> Result<bool> {
     let order = Stream::new(job.recipe.seed, "order");
-    let draws = Stream::new(job.recipe.seed, "perturbation");
     let views = Stream::new(job.recipe.seed, "transform");
     let batch_size = job.recipe.batch_size as usize;
+    let labels = if job.recipe.paired { Some(job.split.labels()?) } else { None };
     while state.progress.epoch < steps.epochs {
         let epoch = state.progress.epoch as u64;
-        let mut batches = loader::batches(job.split.len(), batch_size, Some(order.at(epoch)));
+        let mut batches = match &labels {
+            None => loader::batches(job.split.len(), batch_size, Some(order.at(epoch))),
+            Some(labels) => loader::paired_batches(labels, batch_size, order.at(epoch)),
+        };
         let left = batches.split_off(state.progress.batch.min(batches.len()));
         for batch in Feed::new(job.split, left, Some(views.at(epoch)), context.device)? {
-            if context.interrupt.is_requested() {
-                return Ok(false);
+            let batch = batch?;
+            while state.progress.replay < steps.replays {
+                if context.interrupt.is_requested() {
+                    return Ok(false);
+                }
+                step(job, steps, state, &batch)?;
+                if state.members.iter().all(Member::diverged) {
+                    return Ok(true);
+                }
+                state.progress.replay += 1;
+                context.monitor.advance(&format!("loss {:.3}", state.members[0].loss()));
+                let last = state.progress.replay == steps.replays;
+                if !last && context.monitor.checkpoint_due() {
+                    state.save(context, job)?;
+                }
             }
-            if !step(job, steps, state, &batch?, draws.at(epoch))? {
-                state.progress.trained.diverged = true;
-                return Ok(true);
-            }
+            state.progress.replay = 0;
             state.progress.batch += 1;
-            let seen = state.progress.seen.max(1) as f64;
-            context.monitor.advance(&format!("loss {:.3}", state.progress.loss / seen));
             if context.monitor.checkpoint_due() {
-                state.save(context, job.lineage.address())?;
+                state.save(context, job)?;
             }
         }
-        let point = state.close_epoch();
-        on_epoch(&point, state.progress.trained.updates, Some(&state.network))?;
+        if !close_epoch(context, job, steps, state, on_epoch)? {
+            return Ok(false);
+        }
     }
     Ok(true)
 }
 
-/// One update; false when loss or gradient is not finite, and then nothing has changed but the
-/// running statistics of the batch norms.
-fn step(
+/// One update of every part on one batch; what the lead makes of it is what others may follow.
+fn step(job: &Job, steps: &Steps, state: &mut State, batch: &Batch) -> Result<()> {
+    let progress = &state.progress;
+    let stream = Stream::new(job.recipe.seed, "perturbation").at(progress.epoch as u64);
+    let place = Place {
+        stream: match progress.replay {
+            0 => stream,
+            replay => stream.at(u64::MAX - replay as u64),
+        },
+        total: steps.total,
+        last_of_epoch: progress.batch + 1 == steps.batches,
+        new_images: (progress.epoch, progress.replay) == (0, 0) || job.split.is_random(),
+    };
+    let (mut lead, mut lost) = (None, false);
+    for (position, (member, part)) in state.members.iter_mut().zip(&job.parts).enumerate() {
+        let is_lead = position == 0;
+        if lost && part.arm.objective.follows() {
+            member.diverge();
+        }
+        if member.diverged() {
+            lost |= is_lead;
+            continue;
+        }
+        let done = member.step(part.arm, &job.recipe, batch, &place, lead.as_ref())?;
+        lost |= is_lead && member.diverged();
+        if let (None, Some(perturbation), Some(attacker)) =
+            (&lead, done, part.arm.objective.attack())
+        {
+            lead = Some(Lead { perturbation, ball: attacker.attack.ball() });
+        }
+    }
+    Ok(())
+}
+
+/// Closes the epoch; false when interrupted, and then nothing has changed.
+fn close_epoch(
+    context: &Context,
     job: &Job,
     steps: &Steps,
     state: &mut State,
-    batch: &Batch,
-    stream: Stream,
+    on_epoch: OnEpoch,
 ) -> Result<bool> {
-    let objective: &dyn Objective = &*job.arm.objective;
-    let step = match objective.loss(&state.network, batch, stream) {
-        Err(error) if error.kind() == Kind::Diverged => return Ok(false),
-        other => other?,
-    };
-    let loss = step.loss.f_double_value(&[])?;
-    // All gradients are complete here, flat and not yet applied: the place for an all-reduce.
-    let gradient = state.network.gradient(&step.loss)?;
-    if !loss.is_finite() || !all_finite(&gradient)? {
-        return Ok(false);
+    let epoch = state.progress.epoch + 1;
+    let last = epoch == steps.epochs;
+    let mut found = Vec::new();
+    for (member, part) in state.members.iter().zip(&job.parts) {
+        if member.diverged() {
+            found.push((None, None));
+            continue;
+        }
+        let validation = validate(context, job, member.result(), epoch, last);
+        let weak = match part.arm.objective.attack() {
+            Some(attacker) if last => overfit::weak_attack(
+                &quiet(context),
+                member.result(),
+                attacker,
+                job.held_out.unwrap_or(job.split),
+                job.recipe.seed,
+            ),
+            _ => Ok(None),
+        };
+        match (validation, weak) {
+            (Err(error), _) | (_, Err(error)) if error.kind() == Kind::Interrupted => {
+                return Ok(false);
+            }
+            (validation, weak) => found.push((validation?, weak?)),
+        }
     }
-    state.update(&gradient, &job.recipe, steps.total)?;
-    let count = batch.ids.len() as i64;
-    let cost = objective.cost();
-    let progress = &mut state.progress;
-    progress.trained.images += count as u64;
-    progress.trained.forwards += (cost.forwards * count) as u64;
-    progress.trained.backwards += (cost.backwards * count) as u64;
-    progress.loss += loss * count as f64;
-    progress.norm += step.norm * count as f64;
-    progress.correct += correct(&step.logits, &batch.y)?;
-    progress.seen += count;
+    state.progress = super::state::Progress { epoch, ..Default::default() };
+    for (place, (validation, weak)) in found.into_iter().enumerate() {
+        let member = &mut state.members[place];
+        if member.diverged() {
+            continue;
+        }
+        let point = EpochPoint { validation, ..member.close_epoch(epoch) };
+        member.tally.trained.curve.push(point.clone());
+        if let Some(weak) = weak {
+            member.tally.trained.judge(weak);
+        }
+        let updates = member.tally.trained.spent.updates;
+        on_epoch(place, &point, updates, Some(state.members[place].result()))?;
+    }
     Ok(true)
 }
 
-fn all_finite(tensor: &Tensor) -> Result<bool> {
-    Ok(tensor.f_sum(tch::Kind::Double)?.f_double_value(&[])?.is_finite())
+/// The accuracies that the job wants after this epoch.
+fn validate(
+    context: &Context,
+    job: &Job,
+    network: &Network,
+    epoch: i64,
+    last: bool,
+) -> Result<Option<Validation>> {
+    let (every, attacker) = &job.watch;
+    if *every == 0 || !(last || epoch % every == 0) {
+        return Ok(None);
+    }
+    let Some(split) = job.held_out else {
+        return Err(Error::usage("train: eval_every expected images for validation, found none")
+            .at_key("eval_every")
+            .hint("a limit of few images leaves none for val: raise it"));
+    };
+    let (context, folded) = (quiet(context), network.folded()?);
+    let stream = Stream::new(job.recipe.seed, "evaluation");
+    let accuracy = |attacker| -> Result<f64> {
+        let found = measure(&context, &folded, split, attacker, EVALUATED, stream)?;
+        Ok(found.correct.accuracy())
+    };
+    let robust_accuracy = attacker.as_ref().map(|attacker| accuracy(Some(attacker))).transpose()?;
+    Ok(Some(Validation { accuracy: accuracy(None)?, robust_accuracy }))
 }
 
-fn correct(logits: &Tensor, y: &Tensor) -> Result<i64> {
-    let hits = logits.f_argmax(1, false)?.f_eq_tensor(y)?;
-    Ok(hits.f_sum(tch::Kind::Int64)?.f_int64_value(&[])?)
+/// The same session with nothing shown: the bar is that of the training.
+fn quiet(context: &Context) -> Context {
+    Context { monitor: Rc::new(Silent), ..context.clone() }
 }
 
 fn finish(context: &Context, job: &Job, state: &State) -> Result<()> {
     if job.keep == Keep::Checkpoint {
         return Ok(());
     }
-    let address = job.lineage.address();
-    let weights = checkpoint::encode(&state.network.state()?)?;
-    context.store.put_blob(address, WEIGHTS, &weights)?;
-    if context.found::<Trained>(address)?.is_none() {
-        context.keep(&job.lineage, &state.progress.trained)?;
+    for (part, member) in job.parts.iter().zip(&state.members) {
+        let address = part.lineage.address();
+        let weights = checkpoint::encode(&member.result().state()?)?;
+        context.store.put_blob(address, WEIGHTS, &weights)?;
+        if context.found::<Trained>(address)?.is_none() {
+            context.keep(&part.lineage, &member.tally.trained)?;
+        }
     }
-    context.store.drop_partial(address)
+    context.store.drop_partial(job.lineage().address())
 }
 
 /// The finished weights of a training, if the store still has them.

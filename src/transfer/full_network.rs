@@ -9,7 +9,7 @@ use crate::lineage::Lineage;
 use crate::model::Model;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::seed::Stream;
-use crate::train::{Arm, Job, Keep, OBJECTIVES, Outcome, Recipe, interrupted, run};
+use crate::train::{Arm, Job, Keep, Part, Recipe, Status, interrupted, run};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -28,25 +28,26 @@ impl Method for FullNetwork {
         lineage: &Rc<Lineage>,
     ) -> Result<Transferred> {
         let job = Job {
-            lineage: fine_tuning(lineage),
+            parts: vec![Part { lineage: fine_tuning(lineage), arm: &self.arm }],
             split: &target.train,
-            arm: &self.arm,
-            recipe: Recipe { seed, ..self.recipe },
+            held_out: None,
+            watch: (0, None),
+            recipe: Recipe { seed, ..self.recipe.clone() },
             what: format!("fine-tune on {} (seed {seed})", target.name()),
             keep: Keep::Checkpoint,
         };
         let head = Stream::new(seed, "head");
-        let start = || model.network(context)?.replace_head(target.classes(), head);
-        let network = match run(context, &job, &start, &mut |_, _, _| Ok(()))? {
-            Outcome::Finished(trained, Some(network)) if !trained.diverged => network,
-            Outcome::Finished(_, Some(_)) => {
-                return Err(Error::diverged("transfer: fine-tuning diverged").hint("a smaller lr"));
-            }
-            Outcome::Finished(_, None) => {
-                return Err(Error::internal("transfer: a fine-tuning gave no network"));
-            }
-            Outcome::Interrupted(updates, _, _) => return Err(interrupted(updates)),
-        };
+        let start = |_| model.network(context)?.replace_head(target.classes(), head);
+        let (ended, stopped) = run(context, &job, &start, &mut |_, _, _, _| Ok(()))?.single()?;
+        if stopped {
+            return Err(interrupted(ended.trained.spent.updates));
+        }
+        if ended.trained.status == Status::Diverged {
+            return Err(Error::diverged("transfer: fine-tuning diverged").hint("a smaller lr"));
+        }
+        let network = ended
+            .network
+            .ok_or_else(|| Error::internal("transfer: a fine-tuning gave no network"))?;
         let stream = Stream::new(seed, "evaluation");
         let tested = measure(context, &network.folded()?, &target.test, None, 256, stream)?;
         Ok(Transferred { correct: tested.correct, selected: BTreeMap::new(), notes: Vec::new() })
@@ -63,13 +64,12 @@ fn fine_tuning(transfer: &Rc<Lineage>) -> Rc<Lineage> {
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Method>> {
-    let objective = OBJECTIVES[0];
-    let arm = Arm::build(objective, &Args::resolve(&objective.spec, Vec::new(), Vec::new())?)?;
+    let arm = Arm::clean()?;
     let recipe = Recipe::read(args, 0)?;
     Ok(Rc::new(FullNetwork { recipe, arm }))
 }
 
-const PARAMS: [Param; 7] = Recipe::params(10, 0.01);
+const PARAMS: [Param; 16] = Recipe::params(10, 0.01);
 
 /// `transfer::full_network`.
 pub const ENTRY: Entry<Build> = Entry {
@@ -79,7 +79,7 @@ pub const ENTRY: Entry<Build> = Entry {
         doc: "Replaces the head and trains all weights on target.train with a fixed recipe. Batch \
               norms are trained too; nothing is selected, target.val is not used.",
         inputs: &[],
-        params: PARAMS.split_at(6).0,
+        params: &PARAMS,
         returns: "protocol",
         example: Example {
             code: "transfer::full_network(#{ epochs: 5, lr: 0.01 }).name",

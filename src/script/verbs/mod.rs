@@ -11,6 +11,7 @@ mod results;
 mod splits;
 mod tables;
 mod tensors;
+mod trainings;
 mod why;
 
 pub use cells::{Cells, GRID};
@@ -33,6 +34,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     splits::bind(binder);
     tensors::bind(binder);
     models::bind(binder, context, run);
+    trainings::bind(binder);
     results::bind(binder);
     inversions::bind(binder, context);
     cells::bind(binder, context, run);

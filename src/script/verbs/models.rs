@@ -3,6 +3,7 @@
 use super::ScriptTable;
 use super::reports::prepared;
 use super::tensors::ScriptTensor;
+use super::trainings::point_map;
 use crate::checkpoint::{LOAD, SAVE, load, save};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -12,9 +13,9 @@ use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
 use crate::script::run::Run;
-use crate::train::{Arm, EpochPoint, OBJECTIVES, TRAIN, interrupted, train};
+use crate::train::{Arm, EpochPoint, LOCKSTEP, TRAIN, interrupted, lockstep, train};
 use crate::transfer::{TRANSFER, transfer};
-use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -59,6 +60,16 @@ const SET_PARAMETER: Spec = Spec {
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     let (under, running) = (context.clone(), run.clone());
     binder.method::<Model>(&TRAIN, move |call| train_verb(&under, &running, &call));
+    let (under, running) = (context.clone(), run.clone());
+    binder.function(&LOCKSTEP, move |call: Call| {
+        let reports = call.at(lockstep(&under, &call.args))?;
+        for report in &reports {
+            if report.value.interrupted && !running.borrow().interactive {
+                return call.at(Err(interrupted(report.value.trained.spent.updates)));
+            }
+        }
+        Ok(reports.into_iter().map(Dynamic::from).collect::<Array>().into())
+    });
     let under = context.clone();
     binder.method::<Model>(&EVALUATE, move |call: Call| {
         let model: Model = call.receiver()?;
@@ -156,19 +167,13 @@ fn train_verb(context: &Context, run: &Rc<RefCell<Run>>, call: &Call) -> Outcome
     }
     let trained = call.at(trained)?;
     if trained.value.interrupted && !run.borrow().interactive {
-        return call.at(Err(interrupted(trained.value.trained.updates)));
+        return call.at(Err(interrupted(trained.value.trained.spent.updates)));
     }
     Ok(Dynamic::from(trained))
 }
 
 fn objective(args: &Args) -> Result<Arm> {
-    match args.optional_handle::<Arm>("objective")? {
-        Some(arm) => Ok(arm),
-        None => {
-            let clean = OBJECTIVES[0];
-            Arm::build(clean, &Args::resolve(&clean.spec, Vec::new(), Vec::new())?)
-        }
-    }
+    args.optional_handle::<Arm>("objective")?.map_or_else(Arm::clean, Ok)
 }
 
 /// A callback that captured the model it is called for would see it before the training.
@@ -191,11 +196,7 @@ pub fn captured_receiver() -> Error {
 }
 
 fn event(point: &EpochPoint, model: &Model) -> Map {
-    Map::from([
-        ("epoch".into(), Dynamic::from(point.epoch)),
-        ("loss".into(), Dynamic::from(point.loss)),
-        ("accuracy".into(), Dynamic::from(point.accuracy)),
-        ("norm".into(), Dynamic::from(point.norm)),
-        ("model".into(), Dynamic::from(model.clone())),
-    ])
+    let mut event = point_map(point);
+    event.insert("model".into(), Dynamic::from(model.clone()));
+    event
 }

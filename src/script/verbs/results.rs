@@ -5,17 +5,14 @@ use crate::lineage::Derived;
 use crate::metric::Correctness;
 use crate::registry::{Example, Spec};
 use crate::script::binding::Binder;
-use crate::train::{EpochPoint, TrainReport};
 use crate::transfer::Transferred;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
-type Training = Derived<TrainReport>;
 type Evaluated = Derived<Evaluation>;
 type Transfer = Derived<Transferred>;
 
 /// Binds texts and properties.
 pub fn bind(binder: &mut Binder) {
-    training(binder);
     evaluation(binder);
     transfer(binder);
     correctness(binder);
@@ -31,17 +28,6 @@ macro_rules! property {
     }};
 }
 pub(super) use property;
-
-macro_rules! trained {
-    ($read:literal) => {
-        concat!(
-            "let m = model::resnet8(#{ width: 4, classes: 2 });\n",
-            "let data = dataset::fashion_mnist(#{ classes: 0..2, limit: 256 });\n",
-            "let r = m.train(data, #{ epochs: 1 });\n",
-            $read
-        )
-    };
-}
 
 macro_rules! evaluated {
     ($read:literal) => {
@@ -63,97 +49,6 @@ macro_rules! transferred {
             $read
         )
     };
-}
-
-fn training(binder: &mut Binder) {
-    result_type::<Training>(binder.engine(), "training", |training| {
-        let trained = &training.value.trained;
-        let last = trained.curve.last();
-        let state = match (trained.diverged, training.value.interrupted) {
-            (true, _) => ", diverged",
-            (_, true) => ", interrupted",
-            _ => "",
-        };
-        format!(
-            "training: {} updates, loss {}, accuracy {}{state}",
-            trained.updates,
-            last.map_or("-".to_owned(), |point| format!("{:.4}", point.loss)),
-            last.map_or("-".to_owned(), |point| format!("{:.4}", point.accuracy)),
-        )
-    });
-    binder.property(
-        property!("training", "updates", "number", "Weight updates.", trained!("r.updates"), "2"),
-        |t: &mut Training| t.value.trained.updates as i64,
-    );
-    binder.property(
-        property!(
-            "training",
-            "images",
-            "number",
-            "Images that entered an update, with repetition.",
-            trained!("r.images"),
-            "230"
-        ),
-        |t: &mut Training| t.value.trained.images as i64,
-    );
-    binder.property(
-        property!(
-            "training",
-            "forwards",
-            "number",
-            "Forward passes, counted per image, those of the attack included.",
-            trained!("r.forwards"),
-            "230"
-        ),
-        |t: &mut Training| t.value.trained.forwards as i64,
-    );
-    binder.property(
-        property!(
-            "training",
-            "backwards",
-            "number",
-            "Backward passes, counted per image, those of the attack included.",
-            trained!("r.backwards"),
-            "230"
-        ),
-        |t: &mut Training| t.value.trained.backwards as i64,
-    );
-    binder.property(
-        property!(
-            "training",
-            "diverged",
-            "truth",
-            "Whether the loss or a gradient stopped being finite; nothing is computed from such \
-             a model.",
-            trained!("r.diverged"),
-            "false"
-        ),
-        |t: &mut Training| t.value.trained.diverged,
-    );
-    binder.property(
-        property!(
-            "training",
-            "interrupted",
-            "truth",
-            "Whether it was stopped before its end; the same call goes on.",
-            trained!("r.interrupted"),
-            "false"
-        ),
-        |t: &mut Training| t.value.interrupted,
-    );
-    binder.property(
-        property!(
-            "training",
-            "curve",
-            "list",
-            "One map per finished epoch: epoch, loss, accuracy, norm of the perturbations.",
-            trained!("r.curve.map(|point| point.epoch)"),
-            "[1]"
-        ),
-        |t: &mut Training| -> Array {
-            t.value.trained.curve.iter().map(|point| Dynamic::from(point_map(point))).collect()
-        },
-    );
 }
 
 fn evaluation(binder: &mut Binder) {
@@ -333,13 +228,4 @@ pub(super) fn result_type<T: Clone + 'static>(
     for function in ["to_string", "print", "to_debug", "debug"] {
         engine.register_fn(function, move |result: &mut T| ImmutableString::from(text(result)));
     }
-}
-
-fn point_map(point: &EpochPoint) -> Map {
-    Map::from([
-        ("epoch".into(), Dynamic::from(point.epoch)),
-        ("loss".into(), Dynamic::from(point.loss)),
-        ("accuracy".into(), Dynamic::from(point.accuracy)),
-        ("norm".into(), Dynamic::from(point.norm)),
-    ])
 }

@@ -1,0 +1,306 @@
+//! One network in training: its weights, its optimizer, its sums.
+
+use super::curve::{EpochPoint, Status, Trained};
+use super::objectives::{Lead, Moment, Passes, Step};
+use super::{Arm, Recipe};
+use crate::attack::Perturbation;
+use crate::checkpoint;
+use crate::dataset::Batch;
+use crate::error::{Error, Kind, Result};
+use crate::model::Network;
+use crate::seed::Stream;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tch::Tensor;
+
+/// Sums over the images of the running epoch, and what is kept of the training so far.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Tally {
+    loss: f64,
+    correct: f64,
+    norm: f64,
+    seen: i64,
+    /// Images and batches whose gradients wait for an update.
+    waiting: (i64, i64),
+    pub trained: Trained,
+}
+
+/// One network in training.
+pub(super) struct Member {
+    pub network: Network,
+    /// The moving average of the weights.
+    average: Option<Network>,
+    /// The optimizer's tensors.
+    kept: Vec<Tensor>,
+    /// The sum of the gradients of images that wait for an update.
+    waiting: Option<Tensor>,
+    /// What the objective carries from step to step.
+    carried: Option<Tensor>,
+    pub tally: Tally,
+}
+
+/// Where in the training a step lies.
+pub(super) struct Place {
+    pub stream: Stream,
+    /// Updates of the whole training.
+    pub total: u64,
+    /// Whether gradients must not wait longer.
+    pub last_of_epoch: bool,
+    /// Whether the images differ from epoch to epoch, or this is the first.
+    pub new_images: bool,
+}
+
+const WAITING: &str = "waiting";
+const CARRIED: &str = "carried";
+
+impl Member {
+    /// A network before its first update.
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn start(network: Network, recipe: &Recipe) -> Result<Self> {
+        let kept = recipe.optimizer.kept().iter().map(|_| network.flat().f_zeros_like());
+        Ok(Self {
+            kept: kept.collect::<std::result::Result<_, _>>()?,
+            average: if recipe.ema > 0.0 { Some(network.copy()?) } else { None },
+            network,
+            waiting: None,
+            carried: None,
+            tally: Tally::default(),
+        })
+    }
+
+    /// The network that the training gives: the moving average if there is one.
+    pub fn result(&self) -> &Network {
+        self.average.as_ref().unwrap_or(&self.network)
+    }
+
+    /// The same, without the rest.
+    pub fn into_result(self) -> Network {
+        self.average.unwrap_or(self.network)
+    }
+
+    /// Whether it steps no more.
+    pub fn diverged(&self) -> bool {
+        self.tally.trained.status == Status::Diverged
+    }
+
+    /// Ends it; its weights stay those before this step.
+    pub fn diverge(&mut self) {
+        self.tally.trained.status = Status::Diverged;
+    }
+
+    /// The mean loss of the epoch so far.
+    pub fn loss(&self) -> f64 {
+        self.tally.loss / self.tally.seen.max(1) as f64
+    }
+
+    /// One step, and what it did to the images. Where loss or gradient is not finite it diverges,
+    /// and nothing has changed but the running statistics of the batch norms.
+    ///
+    /// # Errors
+    /// Those of the objective, unless it diverged.
+    pub fn step(
+        &mut self,
+        arm: &Arm,
+        recipe: &Recipe,
+        batch: &Batch,
+        place: &Place,
+        lead: Option<&Lead>,
+    ) -> Result<Option<Perturbation>> {
+        let objective = &*arm.objective;
+        let moment = Moment {
+            network: &self.network,
+            batch,
+            stream: place.stream,
+            progress: self.tally.trained.spent.updates as f64 / place.total.max(1) as f64,
+            label_smoothing: recipe.label_smoothing,
+            lead,
+            carried: self.carried.as_ref(),
+        };
+        let step = match objective.step(&moment) {
+            Err(error) if error.kind() == Kind::Diverged => {
+                self.diverge();
+                return Ok(None);
+            }
+            other => other?,
+        };
+        let loss = step.loss.f_double_value(&[])?;
+        // All gradients are complete here, flat and not yet applied: the place for an all-reduce.
+        let (gradient, leaf) = self.network.gradients(&step.loss, step.leaf.as_ref())?;
+        if !loss.is_finite() || !all_finite(&gradient)? {
+            self.diverge();
+            return Ok(None);
+        }
+        if let Some(leaf) = leaf {
+            self.carried = Some(objective.carry(&step, &leaf)?);
+        }
+        self.learn(gradient, batch.ids.len() as i64, recipe, place)?;
+        self.count(&step, loss, batch, objective.passes(), place)?;
+        Ok(step.perturbation)
+    }
+
+    /// Applies a gradient, or lets it wait for those of other batches.
+    fn learn(
+        &mut self,
+        gradient: Tensor,
+        images: i64,
+        recipe: &Recipe,
+        place: &Place,
+    ) -> Result<()> {
+        if recipe.accumulate == 1 {
+            return self.update(&gradient, recipe, place);
+        }
+        let sum = gradient.f_mul_scalar(images as f64)?;
+        let sum = match self.waiting.take() {
+            None => sum,
+            Some(waiting) => waiting.f_add(&sum)?,
+        };
+        let (before, batches) = self.tally.waiting;
+        self.tally.waiting = (before + images, batches + 1);
+        if batches + 1 < recipe.accumulate && !place.last_of_epoch {
+            self.waiting = Some(sum);
+            return Ok(());
+        }
+        let mean = sum.f_div_scalar((before + images) as f64)?;
+        self.tally.waiting = (0, 0);
+        self.update(&mean, recipe, place)
+    }
+
+    fn update(&mut self, gradient: &Tensor, recipe: &Recipe, place: &Place) -> Result<()> {
+        let done = self.tally.trained.spent.updates;
+        let lr = recipe.rate(done, place.total);
+        let flat = self.network.flat();
+        recipe.optimizer.update(flat, gradient, &self.kept, (done + 1, lr), recipe)?;
+        if let Some(average) = &self.average {
+            average.follow(&self.network, recipe.ema)?;
+        }
+        self.tally.trained.spent.updates += 1;
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        step: &Step,
+        loss: f64,
+        batch: &Batch,
+        passes: Passes,
+        place: &Place,
+    ) -> Result<()> {
+        let count = batch.ids.len() as i64;
+        let y = step.y.as_ref().unwrap_or(&batch.y);
+        let accuracy = correct(&step.logits, y)? / y.numel().max(1) as f64;
+        let norm = match &step.perturbation {
+            None => 0.0,
+            Some(done) => done.norms.f_mean(tch::Kind::Float)?.f_double_value(&[])?,
+        };
+        let tally = &mut self.tally;
+        tally.loss += loss * count as f64;
+        tally.norm += norm * count as f64;
+        tally.correct += accuracy * count as f64;
+        tally.seen += count;
+        let spent = &mut tally.trained.spent;
+        spent.images += (passes.images * count) as u64;
+        spent.distinct_inputs += match (passes.fresh, place.new_images) {
+            (true, _) => (passes.images * count) as u64,
+            (false, true) => count as u64,
+            (false, false) => 0,
+        };
+        spent.forwards += (passes.forwards * count) as u64;
+        spent.backwards += ((passes.to_images + passes.to_weights) * count) as u64;
+        spent.flops += self.network.multiplications()? as f64 * (passes.flops() * count) as f64;
+        Ok(())
+    }
+
+    /// Closes an epoch and returns its point, not yet in the curve.
+    pub fn close_epoch(&mut self, epoch: i64) -> EpochPoint {
+        let tally = &mut self.tally;
+        let seen = tally.seen.max(1) as f64;
+        let point = EpochPoint {
+            epoch,
+            loss: tally.loss / seen,
+            accuracy: tally.correct / seen,
+            norm: tally.norm / seen,
+            validation: None,
+        };
+        (tally.loss, tally.correct, tally.norm, tally.seen) = (0.0, 0.0, 0.0, 0);
+        point
+    }
+
+    /// The files of a checkpoint by name; `place` is that of the member in its job.
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn files(&self, recipe: &Recipe, place: usize) -> Result<Vec<(String, Vec<u8>)>> {
+        let names = recipe.optimizer.kept().iter().map(|name| (*name).to_owned());
+        let mut tensors: Vec<(String, Tensor)> =
+            names.zip(self.kept.iter().map(Tensor::shallow_clone)).collect();
+        for (name, tensor) in [(WAITING, &self.waiting), (CARRIED, &self.carried)] {
+            tensors.extend(tensor.iter().map(|tensor| (name.to_owned(), tensor.shallow_clone())));
+        }
+        let mut files = vec![
+            (file("network", place), checkpoint::encode(&self.network.state()?)?),
+            (file("optimizer", place), checkpoint::encode(&tensors)?),
+        ];
+        if let Some(average) = &self.average {
+            files.push((file("average", place), checkpoint::encode(&average.state()?)?));
+        }
+        Ok(files)
+    }
+
+    /// Continues from the files of a checkpoint; `network` has the architecture and is
+    /// overwritten.
+    ///
+    /// # Errors
+    /// A file is missing, or its tensors do not fit.
+    pub fn resume(
+        network: Network,
+        recipe: &Recipe,
+        files: &BTreeMap<String, Vec<u8>>,
+        place: usize,
+        tally: Tally,
+    ) -> Result<Self> {
+        let read = |what: &str| {
+            let name = file(what, place);
+            let bytes = files
+                .get(&name)
+                .ok_or_else(|| Error::data(format!("train: the checkpoint has no file {name}")))?;
+            checkpoint::decode(bytes)
+        };
+        let mut member = Self::start(network, recipe)?;
+        member.network.load_state(&read("network")?)?;
+        if let Some(average) = &member.average {
+            average.load_state(&read("average")?)?;
+        }
+        let device = member.network.device();
+        let saved: BTreeMap<String, Tensor> = read("optimizer")?
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, tensor.f_to_device(device)?)))
+            .collect::<Result<_>>()?;
+        let long = member.network.flat().size();
+        let fitting = |name: &str| saved.get(name).filter(|tensor| tensor.size() == long);
+        for (kept, name) in member.kept.iter_mut().zip(recipe.optimizer.kept()) {
+            let tensor = fitting(name).ok_or_else(|| {
+                Error::data(format!("train: the checkpoint's {name} does not fit the model"))
+            })?;
+            *kept = tensor.shallow_clone();
+        }
+        member.waiting = fitting(WAITING).map(Tensor::shallow_clone);
+        member.carried = saved.get(CARRIED).map(Tensor::shallow_clone);
+        member.tally = tally;
+        Ok(member)
+    }
+}
+
+fn file(what: &str, place: usize) -> String {
+    format!("{what}-{place}.safetensors")
+}
+
+fn all_finite(tensor: &Tensor) -> Result<bool> {
+    Ok(tensor.f_sum(tch::Kind::Double)?.f_double_value(&[])?.is_finite())
+}
+
+fn correct(logits: &Tensor, y: &Tensor) -> Result<f64> {
+    let hits = logits.f_argmax(1, false)?.f_eq_tensor(y)?;
+    Ok(hits.f_sum(tch::Kind::Int64)?.f_int64_value(&[])? as f64)
+}

@@ -1,0 +1,102 @@
+//! Whether a training learned to resist its own attack only.
+
+use super::curve::{Status, Trained};
+use crate::attack::{ATTACKS, Attacker};
+use crate::context::Context;
+use crate::dataset::Split;
+use crate::error::{Error, Result};
+use crate::evaluate::measure_some;
+use crate::model::Network;
+use crate::registry::{Args, Value};
+use crate::seed::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Images that are attacked.
+const IMAGES: usize = 256;
+/// Images per pass.
+const AT_ONCE: usize = 64;
+/// How far the accuracy under the own attack may lie above that under the strong one.
+const GAP: f64 = 0.1;
+
+/// Accuracies of one network under attacks of one norm and eps, in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WeakAttack {
+    /// Images that were attacked.
+    pub images: u64,
+    /// On the images as they are.
+    pub clean: f64,
+    /// Under one step of the whole eps.
+    pub fgsm: f64,
+    /// Under the attack it was trained with.
+    pub own: f64,
+    /// Under PGD of 50 steps of 2.5 eps / 50.
+    pub strong: f64,
+}
+
+impl WeakAttack {
+    /// Whether the network hides from weak attacks: FGSM makes it better than it is on clean
+    /// images (label leaking), or its own attack finds a tenth of the images less than PGD-50
+    /// does (catastrophic overfitting; Wong et al. 2020, arXiv 2001.03994).
+    pub fn is_overfit(&self) -> bool {
+        self.fgsm > self.clean || self.own - self.strong > GAP
+    }
+}
+
+impl Trained {
+    /// Takes over what was measured at the end.
+    pub(super) fn judge(&mut self, weak: WeakAttack) {
+        if weak.is_overfit() {
+            self.status = Status::Overfit;
+        }
+        self.weak_attack = Some(weak);
+    }
+}
+
+/// Attacks the first images of `split`; nothing where `attacker` is no attack by gradients in a
+/// ball.
+///
+/// # Errors
+/// Interrupted; logits that are not finite.
+pub(super) fn weak_attack(
+    context: &Context,
+    network: &Network,
+    attacker: &Attacker,
+    split: &Split,
+    seed: i64,
+) -> Result<Option<WeakAttack>> {
+    let ball = attacker.attack.ball();
+    let climbs = attacker.attack.cost().backwards > 0 && !attacker.attack.is_control();
+    if !climbs || ball.eps == 0.0 || !ball.eps.is_finite() {
+        return Ok(None);
+    }
+    let count = split.len().min(IMAGES);
+    // Neighbours may be of one class.
+    let spread: Vec<usize> = (0..count).map(|image| image * split.len() / count).collect();
+    let folded = network.folded()?;
+    let stream = Stream::new(seed, "evaluation");
+    let accuracy = |attacker: Option<&Attacker>| -> Result<f64> {
+        let batches = spread.chunks(AT_ONCE).map(<[usize]>::to_vec).collect();
+        let found = measure_some(context, &folded, split, batches, attacker, stream)?;
+        Ok(found.correct.accuracy())
+    };
+    let of_ball = |name, more: &[(&str, Value)]| {
+        let ball =
+            [("norm", Value::Text(ball.norm.name().to_owned())), ("eps", Value::Float(ball.eps))];
+        attack(name, ball.into_iter().chain(more.iter().cloned()))
+    };
+    let steps = [("steps", Value::Int(50)), ("step_size", Value::Float(ball.eps * 2.5 / 50.0))];
+    Ok(Some(WeakAttack {
+        images: count as u64,
+        clean: accuracy(None)?,
+        fgsm: accuracy(Some(&of_ball("fgsm", &[])?))?,
+        own: accuracy(Some(attacker))?,
+        strong: accuracy(Some(&of_ball("pgd", &steps)?))?,
+    }))
+}
+
+fn attack<'a>(name: &str, options: impl Iterator<Item = (&'a str, Value)>) -> Result<Attacker> {
+    let entry = ATTACKS.iter().find(|entry| entry.spec.name == name);
+    let entry = entry.ok_or_else(|| Error::internal(format!("train: no attack {name}")))?;
+    let options = options.map(|(key, value)| (key.to_owned(), value)).collect();
+    Attacker::build(entry, &Args::resolve(&entry.spec, Vec::new(), options)?)
+}
