@@ -142,7 +142,7 @@ fn hints() -> Result<(), Failed> {
         ),
         ("m.evaluate(", "split, #{ attack, batch_size, precision, seed })"),
         ("attack::pgd(#{ eps: ", "0.5 (a number)"),
-        ("attack::gauss", "ian_noise("),
+        ("attack::shuf", "fled("),
         ("attack::pgd(#{ rand", "om_start: "),
     ] {
         assert_eq!(session.hint(text).as_deref(), Some(hint), "{text}");

@@ -26,12 +26,16 @@ const NET: &str = "let d = dataset::digits(#{ limit: 256 });\n\
 
 /// The script that measures an entry; none for what has no output of its own.
 fn script(spec: &Spec) -> Option<String> {
-    let inputs = if spec.inputs.is_empty() { "" } else { "attack::pgd()" };
+    let inputs = if spec.required_inputs() == 0 { "" } else { "attack::pgd()" };
     let made = format!("{}({inputs})", spec.path());
     Some(match spec.home {
         Home::Namespace("attack") if spec.returns == "inversion" => format!(
             "{NET} let r = {}(m, d.test.images(0..4), #{{ steps: 20 }});\n\
              [r.before.mean, r.after.mean, r.images.mean]",
+            spec.path()
+        ),
+        Home::Namespace("attack") if spec.returns == "perturbation" => format!(
+            "{NET} let p = {}(attack::pgd(), m, d.test); [p.check.norm, p.check.cosine]",
             spec.path()
         ),
         Home::Namespace("attack") if spec.returns == "tensor" => {

@@ -23,11 +23,7 @@ pub const INPUT_GRADIENT: Spec = Spec {
         Images::PARAM,
     ],
     params: &[
-        Param::optional(
-            "labels",
-            Kind::Ints,
-            "Class of each image, or one class for all; the split's own if left out.",
-        ),
+        LABELS,
         Param::choice("loss", &["cross_entropy", "logit"], "What is differentiated."),
         Param::int("batch_size", 64, 1, "Images per pass."),
     ],
@@ -42,6 +38,13 @@ pub const INPUT_GRADIENT: Spec = Spec {
     cite: "Tsipras et al. 2019, Robustness may be at odds with accuracy, section 3",
     version: 1,
 };
+
+/// The option that [`labels`] reads.
+pub(super) const LABELS: Param = Param::optional(
+    "labels",
+    Kind::Ints,
+    "Class of each image, or one class for all; the split's own if left out.",
+);
 
 /// What is differentiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +78,13 @@ pub fn input_gradient(context: &Context, args: &Args) -> Result<Constant> {
     Ok(Constant::new(Tensor::f_cat(&parts, 0)?))
 }
 
-fn labels(args: &Args, images: &Images) -> Result<Tensor> {
-    let count = images.len();
-    let at = |message: String| Error::usage(format!("input_gradient: {message}")).at_key("labels");
+/// The classes of `images`, i64 of shape (N), by the option [`LABELS`] or their own.
+///
+/// # Errors
+/// There are none, or another number than images.
+pub(super) fn labels(args: &Args, images: &Images) -> Result<Tensor> {
+    let (name, count) = (args.spec().name, images.len());
+    let at = |message: String| Error::usage(format!("{name}: {message}")).at_key("labels");
     match (args.ints("labels")?, &images.y) {
         (None, Some(y)) => Ok(y.shallow_clone()),
         (None, None) => Err(at("labels are missing: a tensor has none of its own".to_owned())

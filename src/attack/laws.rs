@@ -1,69 +1,82 @@
 //! Laws that every attacker obeys.
 
-use super::{ATTACKS, Attacker, Perturbation, Target, Victim};
+use super::{ATTACKS, Attacker, Build, Perturbation, Target, Victim};
 use crate::error::Result;
 use crate::model::{MODELS, Network};
-use crate::registry::{Args, Kind as Takes, Param, Value};
+use crate::registry::{Args, Entry, Kind as Takes, Value};
 use crate::seed::Stream;
 use crate::threat_model::Norm;
 use std::cell::Cell;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 
+/// The attacker `name`, around pgd where it needs another; options that it does not have fall away.
 pub(super) fn attacker(name: &str, options: &[(&str, Value)]) -> Attacker {
     let entry = ATTACKS.iter().find(|entry| entry.spec.name == name).unwrap();
-    let given = |options: &[(&str, Value)]| -> Vec<(String, Value)> {
-        let known = |key: &str| entry.spec.params.iter().any(|param| param.name == key);
-        let fitting = options.iter().filter(|(key, _)| known(key));
-        fitting.map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
-    };
-    let inputs = entry.spec.inputs.iter().map(|input| match input.kind {
-        Takes::Handle("attack") => Value::Handle(Rc::new(attacker("pgd", options))),
-        other => panic!("no value for an input of kind {other:?}"),
-    });
-    let args = Args::resolve(&entry.spec, inputs.collect(), given(options)).unwrap();
-    Attacker::build(entry, &args).unwrap()
+    match entry.spec.required_inputs() {
+        0 => built(entry, Vec::new(), options),
+        _ => with(name, &attacker("pgd", options), options),
+    }
 }
 
-/// Every attacker in all of its norms, from every start, with few steps.
+/// The attacker `name` around `inner`.
+pub(super) fn with(name: &str, inner: &Attacker, options: &[(&str, Value)]) -> Attacker {
+    let entry = ATTACKS.iter().find(|entry| entry.spec.name == name).unwrap();
+    built(entry, vec![Value::Handle(Rc::new(inner.clone()))], options)
+}
+
+fn built(entry: &'static Entry<Build>, inputs: Vec<Value>, options: &[(&str, Value)]) -> Attacker {
+    let known = |key: &str| entry.spec.params.iter().any(|param| param.name == key);
+    let fitting = options.iter().filter(|(key, _)| known(key));
+    let given = fitting.map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    Attacker::build(entry, &Args::resolve(&entry.spec, inputs, given).unwrap()).unwrap()
+}
+
+/// Every attacker in all of its norms, from every start, with few steps; of strength `eps`, be it a
+/// radius or another measure that is zero for no perturbation.
 fn all(eps: f64) -> Vec<Attacker> {
+    let fixed = [
+        ("eps", Value::Float(eps)),
+        ("sigma", Value::Float(eps)),
+        ("fraction", Value::Float(eps.min(1.0))),
+        ("steps", Value::Int(5)),
+        ("queries", Value::Int(20)),
+        ("searches", Value::Int(3)),
+    ];
     let mut attackers = Vec::new();
     for entry in ATTACKS {
-        let words = |key: &str, otherwise: &'static [&'static str]| match entry
-            .spec
-            .params
-            .iter()
-            .find(|param| param.name == key)
-        {
-            Some(Param { kind: Takes::Choice(words), .. }) => *words,
-            _ => otherwise,
-        };
-        let norms = match entry.spec.inputs {
-            [] => words("norm", &["l2"]),
-            _ => &["l2", "linf", "l1"],
-        };
-        for norm in norms {
-            for start in words("random_start", &["none"]) {
-                let options = [
-                    ("norm", (*norm).into()),
-                    ("eps", Value::Float(eps)),
-                    ("random_start", (*start).into()),
-                    ("steps", Value::Int(5)),
-                    ("queries", Value::Int(20)),
-                    ("searches", Value::Int(3)),
-                ];
-                attackers.push(attacker(entry.spec.name, &options));
-            }
+        let param = |key: &str| entry.spec.params.iter().find(|param| param.name == key);
+        let inner = entry.spec.required_inputs() > 0;
+        let mut variants = vec![fixed.to_vec()];
+        for key in ["norm", "random_start", "clamp", "renorm"] {
+            let values: Vec<Value> = match param(key).map(|param| param.kind) {
+                Some(Takes::Choice(words)) => words.iter().map(|word| (*word).into()).collect(),
+                Some(Takes::Bool) => vec![Value::Bool(false), Value::Bool(true)],
+                _ if key == "norm" && inner => vec!["l2".into(), "linf".into(), "l1".into()],
+                _ => continue,
+            };
+            let with = |value: &Value, variant: &Vec<_>| {
+                [variant.as_slice(), &[(key, value.clone())]].concat()
+            };
+            variants =
+                values.iter().flat_map(|v| variants.iter().map(move |o| with(v, o))).collect();
+        }
+        for options in variants {
+            let attacker = attacker(entry.spec.name, &options);
+            let bounded = param("eps").is_some() || inner;
+            assert_eq!(attacker.attack.ball().eps.is_finite(), bounded, "{}", attacker.label);
+            attackers.push(attacker);
         }
     }
+    attackers.push(with("worst_of_noise", &attacker("gaussian", &fixed), &[]));
     attackers
 }
 
 /// Whether it climbs however far eps is, rather than stop at a misclassification.
 fn fills_its_ball(attacker: &Attacker) -> bool {
-    ["fgsm", "gaussian_noise", "pgd", "shuffled", "vat", "worst_of_noise"]
-        .iter()
-        .any(|name| attacker.label.starts_with(name))
+    let searching =
+        ["apgd", "auto_attack", "carlini_wagner", "deepfool", "fab", "minimal", "square"];
+    !searching.iter().any(|name| attacker.label.starts_with(name))
 }
 
 fn network() -> Network {
@@ -110,14 +123,18 @@ fn an_attack_stays_in_its_ball_and_among_images() {
             let (label, longest) = (attacker.label.clone(), norms.max().double_value(&[]));
             // The sum of the roundings of all pixels.
             let rounding = if attacker.attack.ball().norm == Norm::L1 { 4e-6 } else { 1e-7 };
-            assert!(longest <= eps * (1.0 + 1e-6) + rounding, "{label}: {longest} > {eps}");
+            let radius = attacker.attack.ball().eps;
+            assert!(radius == eps || radius.is_infinite(), "{label}: {radius}");
+            assert!(longest <= radius * (1.0 + 1e-6) + rounding, "{label}: {longest} > {eps}");
             if fills_its_ball(&attacker) {
                 assert!(longest > 0.1 * eps, "{label} does nothing: {longest} of {eps}");
             } else if eps > 1.0 {
                 assert!(longest > 0.0, "{label} finds nothing");
             }
-            assert!(found.adversarial.min().double_value(&[]) >= 0.0, "{label}");
-            assert!(found.adversarial.max().double_value(&[]) <= 1.0, "{label}");
+            let low = found.adversarial.min().double_value(&[]);
+            let high = found.adversarial.max().double_value(&[]);
+            // Many pixels lie at an end: what may leave the range does.
+            assert_eq!(low >= 0.0 && high <= 1.0, attacker.attack.in_box(), "{label}");
             assert_eq!(found.delta, &found.adversarial - &batch.0);
             assert!((found.norms - norms).abs().max().double_value(&[]) < 1e-6 * (1.0 + eps));
             assert!(!found.adversarial.requires_grad());
@@ -174,7 +191,8 @@ fn a_split_batch_equals_the_whole_batch() {
     let y = model.logits(&x).unwrap().argmax(1, false);
     let radii = Tensor::arange(9, (Kind::Double, Device::Cpu)) * 0.1;
     for attacker in all(0.5).into_iter().filter(|attacker| attacker.attack.per_example()) {
-        for each in [false, true] {
+        let bounded = attacker.attack.ball().eps.is_finite();
+        for each in if bounded { &[false, true][..] } else { &[false] } {
             let stream = Stream::new(0, "attack");
             let ids: Vec<u64> = (20..29).collect();
             let part = |from: usize, length: usize| {
@@ -189,7 +207,8 @@ fn a_split_batch_equals_the_whole_batch() {
             let distance = (&whole - split).abs().max().double_value(&[]);
             assert!(distance < 1e-6, "{label}: {distance:e}");
             let norms = attacker.attack.ball().norms(&(&whole - &x)).unwrap();
-            let limit = if each { &radii * 1.0 } else { norms.full_like(0.5) };
+            let limit =
+                if *each { &radii * 1.0 } else { norms.full_like(attacker.attack.ball().eps) };
             assert!((norms - limit).max().double_value(&[]) < 1e-5, "{label}");
         }
     }

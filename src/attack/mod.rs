@@ -8,7 +8,7 @@ mod deepfool;
 mod derived;
 mod fab;
 mod fgsm;
-mod gaussian_noise;
+mod frequency;
 mod input_gradient;
 mod invert;
 #[cfg(test)]
@@ -16,20 +16,24 @@ mod laws;
 #[cfg(test)]
 mod linear;
 pub mod losses;
+mod manipulation_check;
 mod minimal_eps;
+mod noise;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod peers;
+mod perturb;
 mod pgd;
 mod shuffled;
 mod square;
 mod vat;
-mod worst_of_noise;
 
 pub use derived::{Clean, DERIVATIONS, Derivation, derivation};
 pub use input_gradient::{INPUT_GRADIENT, input_gradient};
 pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
+pub use manipulation_check::{ManipulationCheck, manipulation_check};
+pub use perturb::{PERTURB, Perturbed, perturb};
 
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
@@ -38,6 +42,10 @@ use crate::registry::{Args, Entry, Handle, Kind};
 use crate::seed::Stream;
 use crate::threat_model::NormBall;
 use losses::Loss;
+use noise::{
+    ball_l2, gaussian, gaussian_noise, low_frequency, rademacher_linf, salt_pepper, uniform_linf,
+    worst_of_noise,
+};
 use std::any::Any;
 use std::rc::Rc;
 use tch::Tensor;
@@ -185,7 +193,7 @@ fn of_images(mask: &Tensor) -> Result<Tensor> {
 
 /// What an attacker made of a batch.
 pub struct Perturbation {
-    /// The perturbed images in [0,1], detached.
+    /// The perturbed images, detached; in [0,1] unless [`Attack::in_box`] is false.
     pub adversarial: Tensor,
     /// What was really added, after clipping.
     pub delta: Tensor,
@@ -243,8 +251,17 @@ pub trait Attack {
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation>;
     /// What it costs.
     fn cost(&self) -> Cost;
-    /// The set it stays in.
+    /// The set it stays in; of infinite radius where its strength is not one.
     fn ball(&self) -> NormBall;
+    /// Its strength, for people.
+    fn strength(&self) -> String {
+        let ball = self.ball();
+        format!("{} eps {}", ball.norm.name(), ball.eps)
+    }
+    /// Whether perturbed images stay in [0,1].
+    fn in_box(&self) -> bool {
+        true
+    }
     /// Whether the perturbation of an image depends on that image only, not on its batch.
     fn per_example(&self) -> bool {
         true
@@ -271,15 +288,21 @@ pub type Build = fn(&Args) -> Result<Rc<dyn Attack>>;
 pub const ATTACKS: &[&Entry<Build>] = &[
     &apgd::ENTRY,
     &auto_attack::ENTRY,
+    &ball_l2::ENTRY,
     &carlini_wagner::ENTRY,
     &deepfool::ENTRY,
     &fab::ENTRY,
     &fgsm::ENTRY,
+    &gaussian::ENTRY,
     &gaussian_noise::ENTRY,
+    &low_frequency::ENTRY,
     &minimal_eps::ENTRY,
     &pgd::ENTRY,
+    &rademacher_linf::ENTRY,
+    &salt_pepper::ENTRY,
     &shuffled::ENTRY,
     &square::ENTRY,
+    &uniform_linf::ENTRY,
     &vat::ENTRY,
     &worst_of_noise::ENTRY,
 ];
@@ -298,7 +321,7 @@ impl Attacker {
                 let spec = args.spec();
                 let mut inner = Vec::new();
                 for input in spec.inputs.iter().filter(|i| i.kind == Kind::Handle("attack")) {
-                    inner.push(args.handle::<Self>(input.name)?.label);
+                    inner.extend(args.optional_handle::<Self>(input.name)?.map(|a| a.label));
                 }
                 match inner.is_empty() {
                     true => spec.name.to_owned(),
@@ -324,8 +347,7 @@ impl Handle for Attacker {
     }
 
     fn summary(&self) -> String {
-        let ball = self.attack.ball();
-        format!("{}: {} eps {}", self.label, ball.norm.name(), ball.eps)
+        format!("{}: {}", self.label, self.attack.strength())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -82,6 +82,10 @@ impl Attack for Shuffled {
     fn is_control(&self) -> bool {
         true
     }
+
+    fn strength(&self) -> String {
+        self.inner.strength()
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub struct Images {
     pub x: Tensor,
     /// i64 classes `[N]`; none for a tensor.
     pub y: Option<Tensor>,
+    /// Their numbers in their dataset, for random streams; those of a tensor count from 0.
+    pub ids: Vec<u64>,
 }
 
 impl Images {
@@ -37,7 +39,9 @@ impl Images {
                 let tensor = args.handle::<Constant>(key)?;
                 image_batch(tensor.tensor()).map_err(at)?;
                 expect_pixels(key, tensor.tensor()).map_err(at)?;
-                Self { x: tensor.tensor().f_to_device(device)?, y: None }
+                let x = tensor.tensor().f_to_device(device)?;
+                let count = x.size().first().map_or(0, |count| *count as u64);
+                Self { x, y: None, ids: (0..count).collect() }
             }
         };
         match images.len() {
@@ -51,7 +55,7 @@ impl Images {
         elements(&[split.len() as i64, channels, height, width])
             .map_err(|error| error.hint("choose some of the images: data.test.images(0..8)"))?;
         let batch = split.batch(&(0..split.len()).collect::<Vec<_>>(), device)?;
-        Ok(Self { x: batch.x, y: Some(batch.y) })
+        Ok(Self { x: batch.x, y: Some(batch.y), ids: batch.ids })
     }
 
     /// The number of images.

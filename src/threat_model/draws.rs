@@ -13,7 +13,10 @@ pub fn normals(x: &Tensor, ids: &[u64], stream: Stream) -> Result<Tensor> {
 }
 
 /// Uniform noise in [-1, 1), as [`normals`].
-pub(super) fn uniforms(x: &Tensor, ids: &[u64], stream: Stream) -> Result<Tensor> {
+///
+/// # Errors
+/// `ids` has another length than the batch.
+pub fn uniforms(x: &Tensor, ids: &[u64], stream: Stream) -> Result<Tensor> {
     drawn(x, ids, stream, |generator| 2.0 * generator.uniform() - 1.0)
 }
 

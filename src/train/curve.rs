@@ -1,6 +1,7 @@
 //! What a training leaves behind for tables: its curve and what it spent.
 
 use super::overfit::WeakAttack;
+use crate::attack::ManipulationCheck;
 use serde::{Deserialize, Serialize};
 
 /// One finished epoch.
@@ -14,6 +15,8 @@ pub struct EpochPoint {
     pub accuracy: f64,
     /// Mean norm of the perturbations as applied, in pixels of [0, 1]; 0 without perturbations.
     pub norm: f64,
+    /// What the perturbations of the first batch did, where there were any.
+    pub check: Option<ManipulationCheck>,
     /// What the model did on the validation images, where it was asked for.
     pub validation: Option<Validation>,
 }

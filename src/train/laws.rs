@@ -249,6 +249,29 @@ fn followers_differ_by_what_is_done_to_the_perturbations() {
 }
 
 #[test]
+fn every_epoch_of_an_arm_has_a_check_of_what_its_perturbations_do() {
+    let lab = Lab::new();
+    let all = [
+        Trainee::new(0, "perturbed"),
+        Trainee::yoked(0, "same"),
+        Trainee::yoked(0, "random_sign"),
+        Trainee::yoked(0, "noise"),
+        Trainee::new(0, "clean"),
+    ];
+    let found = lab.train(&all, &options(&[])).unwrap();
+    let check = |place: usize, epoch: usize| found[place].trained.curve[epoch].check.clone();
+    let [lead, same, sign, noise] = [0, 1, 2, 3].map(|place| check(place, 0).unwrap());
+    assert_eq!(check(4, 0), None);
+    assert!((0..4).all(|place| check(place, 1).is_some()));
+    assert_eq!((lead.n, lead.nominal), (12, Some(0.3)));
+    assert_eq!((lead.norm, lead.cosine), (same.norm, same.cosine));
+    // Against the same weights: the attack climbs, half of its turned steps descend, noise neither.
+    assert!(lead.cosine > 0.5 && lead.loss_increase > 0.0, "{lead:?}");
+    assert!(sign.cosine.abs() < lead.cosine && noise.cosine.abs() < 0.3, "{sign:?} {noise:?}");
+    assert!(noise.loss_increase < 0.5 * lead.loss_increase, "{noise:?}");
+}
+
+#[test]
 fn a_lead_that_diverges_takes_its_followers_along_and_no_others() {
     let lab = Lab::new();
     let lead = Trainee::new(0, "perturbed");

@@ -3,7 +3,7 @@
 use super::curve::{EpochPoint, Status, Trained};
 use super::objectives::{Lead, Moment, Passes, Step};
 use super::{Arm, Recipe};
-use crate::attack::Perturbation;
+use crate::attack::{ManipulationCheck, Perturbation, Target, manipulation_check};
 use crate::checkpoint;
 use crate::dataset::Batch;
 use crate::error::{Error, Kind, Result};
@@ -20,6 +20,8 @@ pub(super) struct Tally {
     correct: f64,
     norm: f64,
     seen: i64,
+    /// What the first batch's perturbations did.
+    check: Option<ManipulationCheck>,
     /// Images and batches whose gradients wait for an update.
     waiting: (i64, i64),
     pub trained: Trained,
@@ -44,6 +46,8 @@ pub(super) struct Place {
     pub stream: Stream,
     /// Updates of the whole training.
     pub total: u64,
+    /// Whether nothing of the epoch came before.
+    pub first_of_epoch: bool,
     /// Whether gradients must not wait longer.
     pub last_of_epoch: bool,
     /// Whether the images differ from epoch to epoch, or this is the first.
@@ -132,12 +136,34 @@ impl Member {
             self.diverge();
             return Ok(None);
         }
+        if let (true, Some(done)) = (place.first_of_epoch, &step.perturbation) {
+            self.tally.check = Some(self.check(arm, batch, place, done)?);
+        }
         if let Some(leaf) = leaf {
             self.carried = Some(objective.carry(&step, &leaf)?);
         }
         self.learn(gradient, batch.ids.len() as i64, recipe, place)?;
         self.count(&step, loss, batch, objective.passes(), place)?;
         Ok(step.perturbation)
+    }
+
+    /// What a perturbation did to this network before the update.
+    fn check(
+        &self,
+        arm: &Arm,
+        batch: &Batch,
+        place: &Place,
+        done: &Perturbation,
+    ) -> Result<ManipulationCheck> {
+        let model = &self.network.folded()?;
+        let radius = arm.objective.attack().map(|attacker| attacker.attack.ball().eps);
+        let options = (tch::Kind::Double, self.network.device());
+        let eps = match radius.filter(|eps| eps.is_finite()) {
+            None => None,
+            Some(eps) => Some(Tensor::f_full([batch.ids.len() as i64], eps, options)?),
+        };
+        let (x, y, ids, stream) = (&batch.x, &batch.y, &batch.ids, place.stream);
+        manipulation_check(&Target { model, x, y, ids, stream, eps }, done)
     }
 
     /// Applies a gradient, or lets it wait for those of other batches.
@@ -221,6 +247,7 @@ impl Member {
             loss: tally.loss / seen,
             accuracy: tally.correct / seen,
             norm: tally.norm / seen,
+            check: tally.check.take(),
             validation: None,
         };
         (tally.loss, tally.correct, tally.norm, tally.seen) = (0.0, 0.0, 0.0, 0);

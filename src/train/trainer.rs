@@ -182,6 +182,7 @@ fn step(job: &Job, steps: &Steps, state: &mut State, batch: &Batch) -> Result<()
             replay => stream.at(u64::MAX - replay as u64),
         },
         total: steps.total,
+        first_of_epoch: (progress.batch, progress.replay) == (0, 0),
         last_of_epoch: progress.batch + 1 == steps.batches,
         new_images: (progress.epoch, progress.replay) == (0, 0) || job.split.is_random(),
     };

@@ -35,6 +35,7 @@ pub const OWN: &[Kind] = &[
     kind("evaluation", "How a model did on a split, image by image."),
     kind("transfer", "How a model did on another task, image by image."),
     kind("inversion", "Images that have the features of others, and how close they came."),
+    kind("perturbation", "What an attack added to images, and what that does to a model."),
     kind("correctness", "Which images of a split were classified correctly."),
     kind("cells", "What a sweep measured: one record per combination of levels."),
     kind("table", "Rows and columns that print as a table, with notes."),

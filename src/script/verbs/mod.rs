@@ -5,6 +5,7 @@ mod constructors;
 mod datasets;
 mod inversions;
 mod models;
+mod perturbations;
 mod plots;
 mod reports;
 mod results;
@@ -37,6 +38,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     trainings::bind(binder);
     results::bind(binder);
     inversions::bind(binder, context);
+    perturbations::bind(binder, context);
     cells::bind(binder, context, run);
     tables::bind(binder);
     plots::bind(binder, run);

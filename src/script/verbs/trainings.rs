@@ -1,5 +1,6 @@
 //! What a training returns: its text and its properties.
 
+use super::perturbations::check_map;
 use super::results::{property, result_type};
 use crate::lineage::Derived;
 use crate::registry::{Example, Spec};
@@ -44,7 +45,8 @@ pub fn bind(binder: &mut Binder) {
             "curve",
             "list",
             "One map per finished epoch: epoch, loss, accuracy and norm of the perturbations. With \
-             eval_every also val_accuracy and val_robust_accuracy, nothing where not measured.",
+             eval_every also val_accuracy and val_robust_accuracy; check tells what the \
+             perturbations of the first batch did, as that of attack::perturb.",
             trained!("r.curve.map(|point| point.epoch)"),
             "[1]"
         ),
@@ -191,6 +193,7 @@ pub(super) fn point_map(point: &EpochPoint) -> Map {
         ("loss".into(), Dynamic::from(point.loss)),
         ("accuracy".into(), Dynamic::from(point.accuracy)),
         ("norm".into(), Dynamic::from(point.norm)),
+        ("check".into(), point.check.as_ref().map_or(Dynamic::UNIT, |c| check_map(c).into())),
         ("val_accuracy".into(), optional(validation.map(|v| v.accuracy))),
         ("val_robust_accuracy".into(), optional(validation.and_then(|v| v.robust_accuracy))),
     ])

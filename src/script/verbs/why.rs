@@ -1,6 +1,6 @@
 //! `why(x)`: the derivation of a handle or a result.
 
-use crate::attack::Inversion;
+use crate::attack::{Inversion, Perturbed};
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::lineage::{Derived, Lineage};
@@ -52,5 +52,6 @@ fn lineage(value: &Dynamic) -> Result<Rc<Lineage>> {
         .or_else(|| of::<Evaluation>(value))
         .or_else(|| of::<Transferred>(value))
         .or_else(|| of::<Inversion>(value))
+        .or_else(|| of::<Perturbed>(value))
         .ok_or_else(|| unknown(value.type_name()))
 }

@@ -1,0 +1,47 @@
+//! Noise: perturbations that follow no gradient. Image i draws from `target.stream.at(ids[i])`.
+
+pub(super) mod ball_l2;
+pub(super) mod gaussian;
+pub(super) mod gaussian_noise;
+#[cfg(test)]
+mod laws;
+pub(super) mod low_frequency;
+pub(super) mod rademacher_linf;
+pub(super) mod salt_pepper;
+pub(super) mod uniform_linf;
+pub(super) mod worst_of_noise;
+
+use super::{Attack, Attacker, Build, Cost, Perturbation, Target};
+use crate::error::{Error, Result};
+use crate::registry::Param;
+use crate::threat_model::{Balls, Norm, Radii};
+use tch::Tensor;
+
+/// The option `renorm` of noises of a given norm.
+const RENORM: Param = Param::bool(
+    "renorm",
+    false,
+    "Whether noise that clamping shortens is lengthened until the norm after clamping is that of \
+     the noise, or the range ends.",
+);
+
+/// What noise costs.
+const NO_PASS: Cost = Cost { forwards: 0, backwards: 0 };
+
+/// `x` plus `noise`, clamped to [0,1]; with `renorm` as long in `norm` as the noise.
+fn clamped(norm: Norm, x: &Tensor, noise: &Tensor, renorm: bool) -> Result<Tensor> {
+    match renorm {
+        true => Balls { norm, eps: Radii::Each(norm.of(noise)?) }.reach(x, noise),
+        false => Ok(x.f_add(noise)?.f_clamp(0.0, 1.0)?),
+    }
+}
+
+/// Refuses radii for the attack `name`, whose strength is not a radius.
+fn no_radii(name: &str, target: &Target<'_>, strength: &str) -> Result<()> {
+    match target.eps {
+        None => Ok(()),
+        Some(_) => Err(Error::usage(format!("{name}: expected no eps, found one for each image"))
+            .at_key("eps")
+            .hint(format!("its strength is {strength}"))),
+    }
+}
