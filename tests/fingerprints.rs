@@ -6,7 +6,7 @@
 
 use crate::examples::session;
 use libtest_mimic::{Failed, Trial};
-use rtscript::registry::{Home, Spec};
+use rtscript::registry::{Home, Kind, Spec};
 use rtscript::script::Ended;
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,8 +26,11 @@ const NET: &str = "let d = dataset::digits(#{ limit: 256 });\n\
 
 /// The script that measures an entry; none for what has no output of its own.
 fn script(spec: &Spec) -> Option<String> {
-    let inputs = if spec.required_inputs() == 0 { "" } else { "attack::pgd()" };
-    let made = format!("{}({inputs})", spec.path());
+    let inputs = spec.inputs.iter().take(spec.required_inputs()).map(|input| match input.kind {
+        Kind::Handle("model") => "model::resnet8(#{ width: 4, size: 8 })",
+        _ => "attack::pgd()",
+    });
+    let made = format!("{}({})", spec.path(), inputs.collect::<Vec<_>>().join(", "));
     Some(match spec.home {
         Home::Namespace("attack") if spec.returns == "inversion" => format!(
             "{NET} let r = {}(m, d.test.images(0..4), #{{ steps: 20 }});\n\

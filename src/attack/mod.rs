@@ -25,7 +25,6 @@ mod parity;
 mod peers;
 mod perturb;
 mod pgd;
-mod shuffled;
 mod square;
 mod vat;
 
@@ -35,13 +34,17 @@ pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
 pub use manipulation_check::{ManipulationCheck, manipulation_check};
 pub use perturb::{PERTURB, Perturbed, perturb};
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::model::Folded;
 use crate::registry::{Args, Entry, Handle, Kind};
 use crate::seed::Stream;
 use crate::threat_model::NormBall;
-use losses::Loss;
+use derived::{
+    phase_scrambled, random_label, random_sign, shuffled, signed, targeted_random, transferred,
+};
+use losses::{Goal, Loss};
 use noise::{
     ball_l2, gaussian, gaussian_noise, low_frequency, rademacher_linf, salt_pepper, uniform_linf,
     worst_of_noise,
@@ -270,6 +273,12 @@ pub trait Attack {
     fn is_control(&self) -> bool {
         false
     }
+    /// The same attack with another goal, where it has none of its own and can be given one.
+    fn towards(&self, _: Goal) -> Option<Rc<dyn Attack>> {
+        None
+    }
+    /// Tells it the session that it was made in, for attacks with a model of their own.
+    fn enter(&self, _: &Context) {}
 }
 
 /// An attack with its name for people and its lineage: what scripts hold.
@@ -298,10 +307,16 @@ pub const ATTACKS: &[&Entry<Build>] = &[
     &low_frequency::ENTRY,
     &minimal_eps::ENTRY,
     &pgd::ENTRY,
+    &phase_scrambled::ENTRY,
     &rademacher_linf::ENTRY,
+    &random_label::ENTRY,
+    &random_sign::ENTRY,
     &salt_pepper::ENTRY,
     &shuffled::ENTRY,
+    &signed::ENTRY,
     &square::ENTRY,
+    &targeted_random::ENTRY,
+    &transferred::ENTRY,
     &uniform_linf::ENTRY,
     &vat::ENTRY,
     &worst_of_noise::ENTRY,

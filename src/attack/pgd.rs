@@ -228,6 +228,13 @@ impl Attack for Pgd {
     fn ball(&self) -> NormBall {
         self.ball
     }
+
+    fn towards(&self, goal: Goal) -> Option<Rc<dyn Attack>> {
+        match self.goal {
+            Goal::Untargeted => Some(Rc::new(Self { goal, ..self.clone() })),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

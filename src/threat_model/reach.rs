@@ -7,10 +7,18 @@ use tch::{Kind, Tensor};
 /// Below it a size counts as none; its square is still a number.
 const TINY: f64 = 1e-100;
 
-/// Solved by sorting the factors at which the values meet the end of the range: between two of
-/// them a power of the norm is linear in that of the factor. As the clipping-aware rescaling of
-/// foolbox (Rauber and Bethge 2020), here for all three norms.
+/// Steps that are taken before sorting, and the relative distance from eps that ends them.
+const STEPS: usize = 12;
+const NEAR: f64 = 1e-6;
+
+/// Solved by steps where they are enough, and exactly by sorting the factors at which the values
+/// meet the end of the range: between two of them a power of the norm is linear in that of the
+/// factor. As the clipping-aware rescaling of foolbox (Rauber and Bethge 2020), here for all three
+/// norms.
 pub(super) fn reach(norm: Norm, eps: &Radii, x: &Tensor, direction: &Tensor) -> Result<Tensor> {
+    if let Some(found) = by_steps(norm, eps, x, direction)? {
+        return Ok(found);
+    }
     let wide =
         |of: &Tensor| -> Result<Tensor> { Ok(of.f_to_kind(Kind::Double)?.f_flatten(1, -1)?) };
     let (centre, d) = (wide(x)?, wide(direction)?);
@@ -30,6 +38,28 @@ pub(super) fn reach(norm: Norm, eps: &Radii, x: &Tensor, direction: &Tensor) -> 
     let factor = factor.f_minimum(&ends.f_amax([1], true)?)?;
     let found = centre.f_add(&d.f_mul(&factor)?)?.f_clamp(0.0, 1.0)?;
     Ok(found.f_view(x.size().as_slice())?.f_to_kind(x.f_kind()?)?)
+}
+
+/// Multiplies the factor by eps over the norm, which brings it closer and never too far: where
+/// little is cut off, a few times are enough, at a tenth of the time of sorting. `None` where they
+/// are not, and in f64.
+fn by_steps(norm: Norm, eps: &Radii, x: &Tensor, direction: &Tensor) -> Result<Option<Tensor>> {
+    const LEAST: f64 = 1e-30;
+    if x.f_kind()? != Kind::Float || x.numel() == 0 {
+        return Ok(None);
+    }
+    let lengths = norm.of(direction)?;
+    let eps = eps.of(&lengths)?;
+    let mut factor = eps.f_div(&lengths.f_clamp_min(LEAST)?)?;
+    for _ in 0..STEPS {
+        let found = x.f_add(&direction.f_mul(&factor)?)?.f_clamp(0.0, 1.0)?;
+        let short = eps.f_div(&norm.of(&found.f_sub(x)?)?.f_clamp_min(LEAST)?)?;
+        if short.f_max()?.f_double_value(&[])? <= 1.0 + NEAR {
+            return Ok(Some(found));
+        }
+        factor = factor.f_mul(&short)?.f_clamp_max(1.0 / LEAST)?;
+    }
+    Ok(None)
 }
 
 /// The factor at which the sum of powers `p` of min(factor * size, room) is that of eps, shape
@@ -135,6 +165,24 @@ mod tests {
         for norm in NORMS {
             assert!(largest(&(reached(norm, 1e3, &x, &direction) - &ends)) < 1e-9, "{norm:?}");
             assert_eq!(reached(norm, 0.5, &x, &direction.zeros_like()), x, "{norm:?}");
+        }
+    }
+
+    #[test]
+    fn steps_end_where_sorting_does() {
+        let (x, direction) = images();
+        let (x, direction) = (x.to_kind(Kind::Float), direction.to_kind(Kind::Float));
+        for norm in NORMS {
+            let mut steps = 0;
+            for eps in [0.01, 0.1, 0.5, 0.9, 5.0] {
+                let found = reached(norm, eps, &x, &direction);
+                let (wide, along) = (x.to_kind(Kind::Double), direction.to_kind(Kind::Double));
+                let sorted = reached(norm, eps, &wide, &along);
+                assert!(largest(&(found - sorted)) < 1e-5, "{norm:?} {eps}");
+                let short = by_steps(norm, &Radii::All(eps), &x, &direction).unwrap();
+                steps += usize::from(short.is_some());
+            }
+            assert!((2..5).contains(&steps), "{norm:?}: {steps} by steps");
         }
     }
 }

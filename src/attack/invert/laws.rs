@@ -29,7 +29,7 @@ impl Monitor for Stopping {
 }
 
 /// A session on a store of its own.
-fn context() -> (tempfile::TempDir, Context) {
+pub fn context() -> (tempfile::TempDir, Context) {
     let folder = tempfile::tempdir().unwrap();
     let context = Context {
         device: Device::Cpu,

@@ -2,7 +2,7 @@
 
 mod descent;
 #[cfg(test)]
-mod laws;
+pub(super) mod laws;
 mod state;
 
 pub use descent::FeatureMap;

@@ -28,8 +28,11 @@ pub fn bind(binder: &mut Binder, context: &Context) {
         });
     }
     for entry in ATTACKS {
+        let context = context.clone();
         binder.function(&entry.spec, move |call: Call| {
-            call.at(Attacker::build(entry, &call.args)).map(Dynamic::from)
+            let attacker = call.at(Attacker::build(entry, &call.args))?;
+            attacker.attack.enter(&context);
+            Ok(Dynamic::from(attacker))
         });
     }
     for entry in TRANSFORMS.iter().chain(PRESETS) {
