@@ -1,13 +1,15 @@
 //! Auto-PGD: projected gradient ascent that chooses its own step size.
 
+use super::auto_attack::Stage;
 use super::losses::{Goal, Loss};
+use super::sparse::{Sparsity, sparse_step};
 use super::{Attack, Best, Build, Cost, Part, Pass, Perturbation, Target, correct, of_images};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::seed::Stream;
-use crate::threat_model::{Balls, Norm, NormBall, Start};
+use crate::threat_model::{Balls, Norm, NormBall, Start, ThreatModel, normals};
 use std::rc::Rc;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Tensor, no_grad_guard};
 
 /// `attack::apgd`.
 pub const ENTRY: Entry<Build> = Entry {
@@ -18,20 +20,24 @@ pub const ENTRY: Entry<Build> = Entry {
               At checkpoints (22% of the steps, then ever closer) an image whose loss rose in less \
               than 75% of the steps, or whose best loss did not rise since the last one, halves \
               its step and goes back to its best iterate. In l1 the steps are sparse and follow \
-              the sparsity of the best iterate instead. With `targets` it is APGD-T: it runs \
-              once towards each of the most likely wrong classes. Images that are misclassified \
-              drop out, those of the data set unperturbed; the others keep their iterate of \
-              highest loss. `eot` averages as many gradients, for networks that draw at random.",
+              the sparsity of the best iterate instead, and the start is normal noise, projected. \
+              With `shrink` a run goes through balls of 3, 2 and 1 eps, for 30, 30 and 40% of the \
+              steps, each from the best iterate before. With `targets` it is APGD-T: it runs once \
+              towards each of the most likely wrong classes. Images that are misclassified drop \
+              out, those of the data set unperturbed; the others keep their iterate of highest \
+              loss. `eot` averages as many gradients, for networks that draw at random.",
         inputs: &[],
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("steps", 100, 1, "Gradient steps of a run."),
             Param::int("restarts", 1, 1, "Runs from other random starts."),
             Param::choice("random_start", &["sphere", "ball", "none"], Start::PARAM.doc),
             Loss::PARAM,
             Param::int("targets", 0, 0, "Wrong classes to run towards; 0 runs away from the true."),
             Param::int("eot", 1, 1, "Gradients averaged in each step."),
+            Param::bool("shrink", false, "Comes from larger balls; AutoAttack's way in l1."),
             Param::label("Name in tables and plots."),
         ],
         returns: "attack",
@@ -41,7 +47,7 @@ pub const ENTRY: Entry<Build> = Entry {
         },
         cite: "Croce and Hein 2020, arXiv 2003.01690; l1: Croce and Hein 2021, arXiv 2103.01208; \
                fra31/auto-attack autopgd_base.py",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -56,6 +62,8 @@ pub(super) struct Apgd {
     pub(super) loss: Loss,
     pub(super) targets: i64,
     pub(super) eot: i64,
+    /// Whether a run comes from larger balls.
+    pub(super) shrink: bool,
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Attack>> {
@@ -67,6 +75,7 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
         loss: Loss::from_args(args)?,
         targets: args.int("targets")?,
         eot: args.int("eot")?,
+        shrink: args.bool("shrink")?,
     }))
 }
 
@@ -99,14 +108,6 @@ impl Checkpoints {
     fn next(&mut self) {
         self.wait = (self.wait - self.less).max(self.least);
     }
-}
-
-/// The sparsity of L1 steps, per image.
-struct Sparsity {
-    /// The share of pixels that step.
-    share: Tensor,
-    /// How many pixels the best iterate had changed.
-    changed: Tensor,
 }
 
 impl Apgd {
@@ -156,13 +157,59 @@ impl Apgd {
         project(&x.f_add(&moved)?.f_add(&kept)?, 1e-12)
     }
 
-    /// One run from the start `x`.
+    /// The balls of a run, as multiples of eps, and the steps in each.
+    fn stages(&self) -> Vec<(f64, i64)> {
+        if !self.shrink {
+            return vec![(1.0, self.steps)];
+        }
+        let part = (self.steps * 3).unsigned_abs().div_ceil(10) as i64;
+        let second = part.min(self.steps - part);
+        vec![(3.0, part), (2.0, second), (1.0, self.steps - part - second)]
+    }
+
+    /// The same in balls of `times` eps around the images of `target`.
+    fn widened<'a>(&self, target: &Target<'a>, times: f64) -> Result<(Self, Target<'a>)> {
+        let ball = NormBall { eps: self.ball.eps * times, ..self.ball };
+        let eps = target.eps.as_ref().map(|eps| eps.f_mul_scalar(times)).transpose()?;
+        Ok((Self { ball, ..self.clone() }, Target { eps, ..*target }))
+    }
+
+    /// Where a run starts, in the ball of its first stage. In L1 the source projects noise.
+    fn start(&self, target: &Target<'_>) -> Result<Tensor> {
+        let widest = self.stages().first().map_or(1.0, |(times, _)| *times);
+        let (wide, target) = self.widened(target, widest)?;
+        let balls = wide.ball.around(target.eps.as_ref())?;
+        match (balls.norm, self.start) {
+            (Norm::L1, Start::Sphere) => {
+                let noise = normals(target.x, target.ids, target.stream)?;
+                balls.project(&target.x.f_add(&noise)?, target.x)
+            }
+            (_, start) => balls.start(target.x, start, target.ids, target.stream),
+        }
+    }
+
+    /// One run from the start `x`, through all its stages.
     pub(super) fn run(
         &self,
         target: &Target<'_>,
         towards: Option<&Tensor>,
         mut x: Tensor,
     ) -> Result<Run> {
+        let mut found = None;
+        for (times, steps) in self.stages() {
+            let (wide, inner) = self.widened(target, times)?;
+            if self.shrink {
+                x = wide.ball.around(inner.eps.as_ref())?.project(&x, inner.x)?;
+            }
+            let run = Self { steps, ..wide }.stage(&inner, towards, x)?;
+            x = run.best.x.shallow_clone();
+            found = Some(run);
+        }
+        found.ok_or_else(|| Error::internal("apgd: a run without stages"))
+    }
+
+    /// One run in one ball from the start `x`.
+    fn stage(&self, target: &Target<'_>, towards: Option<&Tensor>, mut x: Tensor) -> Result<Run> {
         let centre = target.x;
         let balls = self.ball.around(target.eps.as_ref())?;
         let first = self.pass(target, &x, towards)?;
@@ -247,11 +294,7 @@ impl Apgd {
             Goal::Untargeted => None,
             goal => Some(goal.among(&state.logits.f_index_select(0, &part.rows)?, &target)?),
         };
-        let start = self
-            .ball
-            .around(target.eps.as_ref())?
-            .start(&part.x, self.start, target.ids, stream)?;
-        let run = self.run(&target, towards.as_ref(), start)?;
+        let run = self.run(&target, towards.as_ref(), self.start(&target)?)?;
         let _guard = no_grad_guard();
         let known = state.losses.f_index_select(0, &part.rows)?;
         let higher = run.best.losses.f_gt_tensor(&known)?;
@@ -275,56 +318,36 @@ struct State {
     logits: Tensor,
 }
 
-/// A step of `length` along the signs of the `share` largest gradients.
-fn sparse_step(
-    balls: &Balls,
-    centre: &Tensor,
-    x: &Tensor,
-    (gradient, length): (&Tensor, &Tensor),
-    share: &Tensor,
-) -> Result<Tensor> {
-    let size = gradient.f_abs()?;
-    let (sorted, _) = size.f_flatten(1, -1)?.f_sort(1, false)?;
-    let pixels = sorted.size()[1];
-    let place =
-        share.f_rsub_scalar(1.0)?.f_mul_scalar(pixels as f64)?.f_clamp(0.0, (pixels - 1) as f64)?;
-    let place = place.f_view([-1, 1])?.f_to_kind(Kind::Int64)?;
-    let bound = sorted.f_gather(1, &place, false)?.f_view([-1, 1, 1, 1])?;
-    let kept = size.f_ge_tensor(&bound)?.f_to_kind(gradient.f_kind()?)?;
-    let signs = gradient.f_mul(&kept)?.f_sign()?;
-    let unit = signs.f_div(&Norm::L1.of(&signs)?.f_add_scalar(1e-10)?)?;
-    balls.project(&x.f_add(&unit.f_mul(length)?)?, centre)
-}
+impl Attack for Apgd {
+    fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
+        let logits = {
+            let _guard = no_grad_guard();
+            target.logits("apgd", target.x)?
+        };
+        self.perturb_known(target, &logits)
+    }
 
-impl Sparsity {
-    /// Follows the best perturbation; where it got sparser, steps are long again and go on from
-    /// it, elsewhere they are divided by 1.5.
-    fn check(&mut self, best: &Tensor, length: &mut Tensor, longest: &Tensor) -> Result<Tensor> {
-        let pixels = best.size().iter().skip(1).product::<i64>() as f64;
-        let changed = Norm::L1.of(&best.f_ne(0.0)?.f_to_kind(best.f_kind()?)?)?;
-        let sparser = changed.f_div(&self.changed)?.f_lt(0.95)?;
-        self.share = changed.f_div_scalar(pixels * 1.5)?;
-        let shorter = length.f_div_scalar(1.5)?.f_maximum(&longest.f_div_scalar(10.0)?)?;
-        *length = longest.f_where_self(&sparser, &shorter)?;
-        self.changed = changed;
-        Ok(sparser.f_flatten(0, -1)?)
+    fn cost(&self) -> Cost {
+        let run = self.steps + self.stages().len() as i64;
+        let passes = self.targets.max(1) * self.restarts * run * self.eot;
+        Cost { forwards: 1 + passes, backwards: passes }
+    }
+
+    fn ball(&self) -> NormBall {
+        self.ball
     }
 }
 
-impl Attack for Apgd {
-    fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
+impl Stage for Apgd {
+    fn perturb_known(&self, target: &Target<'_>, logits: &Tensor) -> Result<Perturbation> {
         let centre = target.x.f_detach()?;
-        let mut state = {
-            let _guard = no_grad_guard();
-            let logits = target.logits("apgd", &centre)?;
-            State {
-                x: centre.shallow_clone(),
-                losses: logits.f_select(1, 0)?.f_full_like(f64::NEG_INFINITY)?,
-                standing: correct(&logits, target.y)?,
-                logits,
-            }
+        let mut state = State {
+            x: centre.shallow_clone(),
+            losses: logits.f_select(1, 0)?.f_full_like(f64::NEG_INFINITY)?,
+            standing: correct(logits, target.y)?,
+            logits: logits.shallow_clone(),
         };
-        let classes = state.logits.size().last().copied().unwrap_or(0);
+        let classes = logits.size().last().copied().unwrap_or(0);
         let goals: Vec<Goal> = match self.targets {
             0 => vec![Goal::Untargeted],
             targets => (0..targets.min(classes - 1)).map(Goal::Rank).collect(),
@@ -336,14 +359,5 @@ impl Attack for Apgd {
             }
         }
         Perturbation::between(&centre, state.x, &self.ball)
-    }
-
-    fn cost(&self) -> Cost {
-        let passes = self.targets.max(1) * self.restarts * (self.steps + 1) * self.eot;
-        Cost { forwards: 1 + passes, backwards: passes }
-    }
-
-    fn ball(&self) -> NormBall {
-        self.ball
     }
 }

@@ -5,7 +5,7 @@ use super::losses::{at, others};
 use super::{Attack, Build, Cost, Perturbation, Target, correct, of_images, slope, within};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{Norm, NormBall};
+use crate::threat_model::{Norm, NormBall, ThreatModel};
 use std::rc::Rc;
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -23,6 +23,7 @@ pub const ENTRY: Entry<Build> = Entry {
         inputs: &[],
         params: &[
             EPS,
+            ThreatModel::PARAM,
             Param::int("steps", 200, 1, "Adam steps for each constant."),
             Param::int("searches", 9, 1, "Constants tried."),
             Param::float("step_size", 0.01, 0.0, "Step of Adam, in the arctanh of the pixels."),

@@ -1,9 +1,10 @@
 //! DeepFool: steps to the nearest linearised boundary.
 
-use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images, slope, within};
-use crate::error::{Error, Result};
+use super::boundary::{length, nearest};
+use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images, within};
+use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Kind as Takes, Param, Spec, Value};
-use crate::threat_model::{Norm, NormBall};
+use crate::threat_model::{Norm, NormBall, ThreatModel};
 use std::rc::Rc;
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -32,11 +33,13 @@ pub const ENTRY: Entry<Build> = Entry {
               Each step goes to the nearest of the boundaries to the `candidates` most likely \
               classes, as they look from the present point, and `overshoot` farther. An image \
               stops when it is misclassified; one that is so already stays as it is. The norm of \
-              what comes out is an upper bound of the distance to the boundary.",
+              what comes out is an upper bound of the distance to the boundary. There is no l1: the \
+              shortest way to a plane moves one pixel there, which the range stops.",
         inputs: &[],
         params: &[
             Param::choice("norm", &["l2", "linf"], NormBall::NORM.doc),
             EPS,
+            ThreatModel::PARAM,
             Param::int("steps", 50, 1, "Most steps of an image."),
             Param::int("candidates", 10, 2, "Classes considered, the most likely ones."),
             Param::float("overshoot", 0.02, 0.0, "Share of the way that is gone in addition."),
@@ -70,39 +73,15 @@ impl DeepFool {
     /// The step to the nearest boundary from `x`; `classes` (N, candidates), the first the image's
     /// own. Also which images are misclassified already.
     fn step(&self, target: &Target<'_>, x: &Tensor, classes: &Tensor) -> Result<(Tensor, Tensor)> {
-        let leaf = x.f_detach()?.f_set_requires_grad(true)?;
-        let logits = target.logits("deepfool", &leaf)?;
-        let chosen = logits.f_gather(1, classes, false)?;
-        let own = chosen.f_narrow(1, 0, 1)?;
-        let gaps = chosen.f_sub(&own)?;
-        let candidates = classes.size()[1];
-        let mut nearest: Option<(Tensor, Tensor)> = None;
-        for candidate in 1..candidates {
-            let gap = gaps.f_select(1, candidate)?;
-            let sum = gap.f_sum(gap.f_kind()?)?;
-            let gradient = slope("deepfool", &sum, &leaf, candidate + 1 < candidates)?;
-            let _guard = no_grad_guard();
-            let size = self.ball.norm.dual(&gradient)?.f_add_scalar(1e-8)?;
-            let distance = gap.f_detach()?.f_abs()?.f_view([-1, 1, 1, 1])?.f_div(&size)?;
-            // For stability, as foolbox.
-            let farther = distance.f_add_scalar(1e-4)?;
-            let step = match self.ball.norm {
-                Norm::Linf => gradient.f_sign()?.f_mul(&farther)?,
-                _ => gradient.f_mul(&farther.f_div(&size)?)?,
-            };
-            nearest = Some(match nearest {
-                None => (distance, step),
-                Some((least, best)) => {
-                    let nearer = distance.f_lt_tensor(&least)?;
-                    (distance.f_minimum(&least)?, step.f_where_self(&nearer, &best)?)
-                }
-            });
-        }
-        let wrong = correct(&logits.f_detach()?, target.y)?.f_logical_not()?;
-        match nearest {
-            Some((_, step)) => Ok((step, wrong)),
-            None => Err(Error::usage("deepfool: expected at least 2 classes, found 1")),
-        }
+        let found = nearest("deepfool", target, x, classes, self.ball.norm)?;
+        let _guard = no_grad_guard();
+        // For stability, as foolbox.
+        let farther = found.distance.f_add_scalar(1e-4)?;
+        let step = match self.ball.norm {
+            Norm::Linf => found.gradient.f_sign()?.f_mul(&farther)?,
+            norm => found.gradient.f_mul(&farther.f_div(&length(norm, &found.gradient)?)?)?,
+        };
+        Ok((step, correct(&found.logits, target.y)?.f_logical_not()?))
     }
 }
 

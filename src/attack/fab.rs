@@ -1,11 +1,13 @@
 //! Fast adaptive boundary attack: the nearest adversarial image by projections.
 
+use super::auto_attack::Stage;
+use super::boundary::nearest;
 use super::losses::{Goal, Loss};
 use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::seed::Stream;
-use crate::threat_model::{Norm, NormBall, Radii, Start};
+use crate::threat_model::{Norm, NormBall, Radii, Start, ThreatModel};
 use std::rc::Rc;
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -14,19 +16,27 @@ pub const ENTRY: Entry<Build> = Entry {
     spec: Spec {
         name: "fab",
         home: Home::Namespace("attack"),
-        doc: "Fast adaptive boundary attack, targeted: looks for the nearest misclassified image. \
-              For each of the `targets` most likely wrong classes it steps to the linearised \
-              boundary, within [0,1] and pulled towards the image; after a misclassification it \
-              goes back a tenth of the way. Images fooled within eps drop out; those of the data \
+        doc: "Fast adaptive boundary attack: looks for the nearest misclassified image. \
+              It steps to a linearised boundary, within [0,1] and pulled towards the image; after \
+              a misclassification it goes back a tenth of the way. With target \"each\" it runs \
+              towards each of the `targets` most likely wrong classes; with \"none\" it runs once \
+              and each step is to the nearest of their boundaries, which costs a backward pass \
+              for each. Images fooled within eps drop out; those of the data \
               set that are misclassified, and those that stand, stay unperturbed. The first run \
               starts at the image, further `restarts` at random within half of eps.",
         inputs: &[],
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("steps", 100, 1, "Steps of a run."),
-            Param::int("targets", 9, 1, "Wrong classes to run towards."),
-            Param::int("restarts", 1, 1, "Runs for each class."),
+            Param::choice(
+                "target",
+                &["each", "none"],
+                "Towards one wrong class after the other, or to the nearest boundary.",
+            ),
+            Param::int("targets", 9, 1, "Wrong classes considered, the most likely ones."),
+            Param::int("restarts", 1, 1, "Runs from other starts."),
             Param::label("Name in tables and plots."),
         ],
         returns: "attack",
@@ -48,6 +58,8 @@ const BETA: f64 = 0.9;
 pub(super) struct Fab {
     pub(super) ball: NormBall,
     pub(super) steps: i64,
+    /// Whether it runs towards one class after the other.
+    pub(super) targeted: bool,
     pub(super) targets: i64,
     pub(super) restarts: i64,
 }
@@ -56,6 +68,7 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
     Ok(Rc::new(Fab {
         ball: NormBall::from_args(args)?,
         steps: args.int("steps")?,
+        targeted: args.text("target")? == "each",
         targets: args.int("targets")?,
         restarts: args.int("restarts")?,
     }))
@@ -111,20 +124,41 @@ fn to_plane(norm: Norm, x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 impl Fab {
-    /// One run towards the classes `to` from `x`: the nearest misclassified images and their
-    /// distances, infinite where there is none.
+    /// How far the logits at `x` are from the boundary to step to, shape (N), and the gradient.
+    /// `to` are the classes to run towards, shape (N), or the candidates of [`nearest`].
+    fn boundary(&self, target: &Target<'_>, x: &Tensor, to: &Tensor) -> Result<(Tensor, Tensor)> {
+        if self.targeted {
+            let pass = target.climb("fab", x, Loss::Gap, Some(to), false)?;
+            return Ok((pass.losses, pass.gradient));
+        }
+        let found = nearest("fab", target, x, to, self.ball.norm)?;
+        Ok((found.gap, found.gradient))
+    }
+
+    /// What the run of this number goes to, by the logits of the images as they are.
+    fn goal(&self, run: i64, logits: &Tensor, target: &Target<'_>) -> Result<Tensor> {
+        if self.targeted {
+            return Goal::Rank(run).among(logits, target);
+        }
+        let own = target.y.f_unsqueeze(1)?;
+        let count = self.targets.min(logits.size().last().copied().unwrap_or(0) - 1);
+        let wrong = logits.f_scatter_value(1, &own, f64::NEG_INFINITY)?;
+        Ok(Tensor::f_cat(&[&own, &wrong.f_topk(count, 1, true, true)?.1], 1)?)
+    }
+
+    /// One run to `to` from `x`: the nearest misclassified images and their distances, infinite
+    /// where there is none.
     fn run(&self, target: &Target<'_>, to: &Tensor, mut x: Tensor) -> Result<(Tensor, Tensor)> {
         let (norm, centre, size) = (self.ball.norm, target.x, target.x.size());
         let mut found = centre.shallow_clone();
         let mut nearest = Norm::Linf.of(centre)?.f_full_like(f64::INFINITY)?;
         for _ in 0..self.steps {
-            // The target's logit less that of the true class, and its gradient.
-            let pass = target.climb("fab", &x, Loss::Gap, Some(to), false)?;
+            let (gap, gradient) = self.boundary(target, &x, to)?;
             let _guard = no_grad_guard();
-            let w = pass.gradient.f_flatten(1, -1)?;
+            let w = gradient.f_flatten(1, -1)?;
             let here = x.f_flatten(1, -1)?;
             let b = w.f_mul(&here)?.f_sum_dim_intlist([1i64].as_slice(), true, None::<Kind>)?;
-            let b = b.f_sub(&pass.losses.f_unsqueeze(1)?)?;
+            let b = b.f_sub(&gap.f_unsqueeze(1)?)?;
             let way = |from: &Tensor| -> Result<Tensor> {
                 let way = to_plane(norm, from, &w, &b)?;
                 Ok(way.f_view(size.as_slice())?.f_to_kind(x.f_kind()?)?)
@@ -151,20 +185,37 @@ impl Fab {
 
 impl Attack for Fab {
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
-        let centre = target.x.f_detach()?;
-        let (mut standing, logits) = {
+        let logits = {
             let _guard = no_grad_guard();
-            let logits = target.logits("fab", &centre)?;
-            (correct(&logits, target.y)?, logits)
+            target.logits("fab", target.x)?
         };
+        self.perturb_known(target, &logits)
+    }
+
+    fn cost(&self) -> Cost {
+        let steps = self.restarts * self.steps;
+        let runs = if self.targeted { self.targets } else { 1 };
+        Cost { forwards: 1 + 2 * runs * steps, backwards: self.targets * steps }
+    }
+
+    fn ball(&self) -> NormBall {
+        self.ball
+    }
+}
+
+impl Stage for Fab {
+    fn perturb_known(&self, target: &Target<'_>, logits: &Tensor) -> Result<Perturbation> {
+        let centre = target.x.f_detach()?;
+        let mut standing = correct(logits, target.y)?;
         let classes = logits.size().last().copied().unwrap_or(0);
+        let runs = if self.targeted { self.targets.min(classes - 1) } else { 1 };
         let mut x = centre.shallow_clone();
         for restart in 0..self.restarts.unsigned_abs() {
-            for rank in 0..self.targets.min(classes - 1) {
+            for run in 0..runs {
                 let Some(part) = Part::of(target, &standing)? else { break };
-                let stream: Stream = target.stream.at(restart).at(rank.unsigned_abs());
+                let stream: Stream = target.stream.at(restart).at(run.unsigned_abs());
                 let inner = part.target(target.model, stream);
-                let to = Goal::Rank(rank).among(&logits.f_index_select(0, &part.rows)?, &inner)?;
+                let to = self.goal(run, &logits.f_index_select(0, &part.rows)?, &inner)?;
                 let mut balls = self.ball.around(inner.eps.as_ref())?;
                 let eps = balls.eps.of(&Norm::Linf.of(&part.x)?)?;
                 balls.eps = Radii::Each(eps.f_mul_scalar(0.5)?);
@@ -178,15 +229,6 @@ impl Attack for Fab {
             }
         }
         Perturbation::between(&centre, x, &self.ball)
-    }
-
-    fn cost(&self) -> Cost {
-        let steps = self.targets * self.restarts * self.steps;
-        Cost { forwards: 1 + 2 * steps, backwards: steps }
-    }
-
-    fn ball(&self) -> NormBall {
-        self.ball
     }
 }
 

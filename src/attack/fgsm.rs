@@ -5,7 +5,7 @@ use super::pgd::{Pgd, Schedule, StepSize};
 use super::{Attack, Build};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
-use crate::threat_model::{NormBall, Start};
+use crate::threat_model::{NormBall, Start, ThreatModel};
 use std::rc::Rc;
 
 /// `attack::fgsm`.
@@ -21,6 +21,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             Param::choice("norm", &["linf", "l2", "l1"], NormBall::NORM.doc),
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::optional(
                 "step_size",
                 Kind::Float { min: 0.0, max: f64::INFINITY },

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::{MODELS, Model, ModelSpec, Network};
 use crate::registry::{Args, Entry, Kind as Takes, Param, Value};
 use crate::seed::Stream;
-use crate::threat_model::Norm;
+use crate::threat_model::{Norm, THREAT_MODELS, ThreatModel};
 use std::cell::Cell;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
@@ -86,6 +86,16 @@ fn all(eps: f64) -> Vec<Attacker> {
         }
     }
     attackers.push(with("worst_of_noise", &attacker("gaussian", &fixed), &[]));
+    for norm in ["l2", "linf", "l1"] {
+        let options = [
+            ("norm", norm.into()),
+            ("eps", Value::Float(eps)),
+            ("steps", Value::Int(5)),
+            ("target", "none".into()),
+            ("shrink", Value::Bool(true)),
+        ];
+        attackers.extend(["apgd", "fab"].map(|name| attacker(name, &options)));
+    }
     attackers
 }
 
@@ -303,6 +313,45 @@ fn a_loss_that_is_not_finite_is_an_error() {
         let target = Target { model: &Diverged, x: &x, y: &y, ids: &[0, 1], stream, eps: None };
         let error = attacker(name, &[]).attack.perturb(&target).err().unwrap();
         assert_eq!(error.to_string(), format!("{name}: loss is not finite"));
+    }
+}
+
+#[test]
+fn a_threat_model_stands_for_norm_and_eps() {
+    let spec = |name: &str| THREAT_MODELS.iter().find(|spec| spec.name == name).unwrap();
+    let ball = |name: &str| {
+        let args = Args::resolve(spec(name), vec![0.25.into()], vec![]).unwrap();
+        ("threat_model".to_owned(), Value::Handle(Rc::new(ThreatModel::build(&args).unwrap())))
+    };
+    for entry in ATTACKS {
+        let option = |key: &str| entry.spec.params.iter().find(|param| param.name == key);
+        if option("eps").is_none() {
+            continue;
+        }
+        let with = |options: Vec<(String, Value)>| {
+            Attacker::build(entry, &Args::resolve(&entry.spec, vec![], options).unwrap())
+        };
+        let own = with(vec![]).unwrap().attack.ball().norm.name();
+        let words = match option("norm").map(|param| param.kind) {
+            Some(Takes::Choice(words)) => words,
+            _ => &[own],
+        };
+        for norm in ["l2", "linf", "l1"] {
+            let made = with(vec![ball(norm)]);
+            if !words.contains(&norm) {
+                let error = made.err().unwrap();
+                assert_eq!(error.key(), Some("threat_model"), "{}: {error}", entry.spec.name);
+                continue;
+            }
+            let eps = ("eps".to_owned(), Value::Float(0.25));
+            let mut options = vec![eps.clone()];
+            options.extend(option("norm").map(|_| ("norm".to_owned(), norm.into())));
+            let (made, usual) = (made.unwrap(), with(options).unwrap());
+            assert_eq!(made.lineage.address(), usual.lineage.address(), "{}", made.label);
+            assert_eq!(made.attack.ball(), usual.attack.ball());
+            let error = with(vec![ball(norm), eps]).err().unwrap().to_string();
+            assert!(error.ends_with("found threat_model and eps"), "{error}");
+        }
     }
 }
 

@@ -119,7 +119,9 @@ fn attacks_of_minimal_norm_find_the_distance_to_the_plane() {
             ("eps", Value::Float(4.0 * expected)),
             ("steps", Value::Int(400)),
         ];
-        let mut attackers = vec![(attacker("fab", &options), 0.03)];
+        let untargeted = [options.as_slice(), &[("target", "none".into())]].concat();
+        let mut attackers =
+            vec![(attacker("fab", &options), 0.03), (attacker("fab", &untargeted), 0.03)];
         if norm != Norm::L1 {
             attackers.push((attacker("deepfool", &options), 0.025));
         }

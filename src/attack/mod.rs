@@ -3,6 +3,7 @@
 
 mod apgd;
 mod auto_attack;
+mod boundary;
 mod carlini_wagner;
 mod deepfool;
 mod derived;
@@ -17,6 +18,7 @@ mod laws;
 mod linear;
 pub mod losses;
 mod manipulation_check;
+mod masking_check;
 mod minimal_eps;
 mod noise;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod parity;
 mod peers;
 mod perturb;
 mod pgd;
+mod sparse;
 mod square;
 mod vat;
 
@@ -32,6 +35,7 @@ pub use derived::{Clean, DERIVATIONS, Derivation, derivation};
 pub use input_gradient::{INPUT_GRADIENT, input_gradient};
 pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
 pub use manipulation_check::{ManipulationCheck, manipulation_check};
+pub use masking_check::{MASKING_CHECK, MaskingCheck, STEPS, masking_check};
 pub use perturb::{PERTURB, Perturbed, perturb};
 
 use crate::context::Context;
@@ -40,7 +44,7 @@ use crate::lineage::Lineage;
 use crate::model::Folded;
 use crate::registry::{Args, Entry, Handle, Kind};
 use crate::seed::Stream;
-use crate::threat_model::NormBall;
+use crate::threat_model::{NormBall, ThreatModel};
 use derived::{
     phase_scrambled, random_label, random_sign, shuffled, signed, targeted_random, transferred,
 };
@@ -327,9 +331,11 @@ impl Attacker {
     /// around those of the attackers it is made of.
     ///
     /// # Errors
-    /// An option is not acceptable.
+    /// An option is not acceptable; `threat_model` beside norm or eps.
     pub fn build(entry: &Entry<Build>, args: &Args) -> Result<Self> {
+        let args = &ThreatModel::written_out(args)?;
         let attack = (entry.build)(args)?;
+        ThreatModel::expect(args, attack.ball().norm)?;
         let label = match args.optional_text("name")? {
             Some(name) => name.to_owned(),
             None => {

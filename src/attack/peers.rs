@@ -114,6 +114,7 @@ fn a_run_of_apgd_equals_torchattacks_from_the_same_start() {
                 loss,
                 targets: 0,
                 eot: 1,
+                shrink: false,
             };
             let logits = model.logits(&x).unwrap();
             let towards =
@@ -129,6 +130,27 @@ fn a_run_of_apgd_equals_torchattacks_from_the_same_start() {
             assert!(rows.numel() >= 2 && apart < 1e-8, "apgd {name} {what}: {apart:e}");
         }
     }
+}
+
+#[test]
+fn a_run_through_shrinking_balls_equals_the_sources() {
+    let (x, y) = images(6, 2);
+    let ids: Vec<u64> = (0..6).collect();
+    let (model, stream) = (network(), Stream::new(0, "attack"));
+    let target = Target { model: &model, x: &x, y: &y, ids: &ids, stream, eps: None };
+    let apgd = Apgd {
+        ball: NormBall { norm: Norm::L1, eps: 3.0 },
+        steps: 50,
+        restarts: 1,
+        start: Start::None,
+        loss: Loss::CrossEntropy,
+        targets: 0,
+        eot: 1,
+        shrink: true,
+    };
+    let run = apgd.run(&target, None, &x + wide(3, &[6, 3, 8, 8]) - 0.5).unwrap();
+    close(&run.best.losses, "apgd.L1.shrink.losses", 1e-8);
+    close(&run.best.x, "apgd.L1.shrink", 1e-8);
 }
 
 #[test]
@@ -151,16 +173,20 @@ fn the_nearest_images_of_deepfool_and_carlini_wagner_equal_foolboxs() {
 fn fab_finds_the_distances_of_torchattacks() {
     let batch = images(6, 2);
     for (norm, name) in [(Norm::Linf, "Linf"), (Norm::L2, "L2"), (Norm::L1, "L1")] {
-        let options = [
-            ("norm", norm.name().into()),
-            ("eps", Value::Float(1e3)),
-            ("targets", Value::Int(1)),
-            ("steps", Value::Int(50)),
-        ];
-        let delta = adversarial("fab", &options, &batch) - &batch.0;
-        let found = norm.of(&delta).unwrap().view([6]);
-        let apart = (found / expected(&format!("fab.{name}")) - 1.0).abs().max().double_value(&[]);
-        assert!(apart < 2e-3, "{name}: {apart}");
+        for (target, targets, suffix) in [("each", 1, ""), ("none", 9, ".nearest")] {
+            let options = [
+                ("norm", norm.name().into()),
+                ("eps", Value::Float(1e3)),
+                ("target", target.into()),
+                ("targets", Value::Int(targets)),
+                ("steps", Value::Int(50)),
+            ];
+            let delta = adversarial("fab", &options, &batch) - &batch.0;
+            let found = norm.of(&delta).unwrap().view([6]);
+            let peer = expected(&format!("fab.{name}{suffix}"));
+            let apart = (found / peer - 1.0).abs().max().double_value(&[]);
+            assert!(apart < 2e-3, "{name} {target}: {apart}");
+        }
     }
 }
 

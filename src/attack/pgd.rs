@@ -4,7 +4,7 @@ use super::losses::{Goal, Loss};
 use super::{Attack, Best, Build, Cost, Perturbation, Target};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec, Value};
-use crate::threat_model::{Norm, NormBall, Radii, Start};
+use crate::threat_model::{Norm, NormBall, Radii, Start, ThreatModel};
 use std::rc::Rc;
 use tch::{Tensor, no_grad_guard};
 
@@ -27,6 +27,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("steps", 3, 0, "Gradient steps."),
             Param::optional(
                 "step_size",

@@ -1,11 +1,12 @@
 //! Square attack: random search without gradients.
 
+use super::auto_attack::Stage;
 use super::losses::{at, others};
 use super::{Attack, Build, Cost, Perturbation, Target, correct};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::seed::Generator;
-use crate::threat_model::{Norm, NormBall};
+use crate::threat_model::{Norm, NormBall, ThreatModel};
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -26,6 +27,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("queries", 5000, 0, "Forward passes of an image after the first."),
             Param::float("p_init", 0.8, 0.0, "Share of the image that the first squares cover.")
                 .up_to(1.0),
@@ -274,6 +276,21 @@ fn numbers(of: &Tensor) -> Result<Vec<f32>> {
 impl Attack for Square {
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
         let _guard = no_grad_guard();
+        self.perturb_known(target, &target.logits("square", target.x)?)
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { forwards: 2 + self.queries, backwards: 0 }
+    }
+
+    fn ball(&self) -> NormBall {
+        self.ball
+    }
+}
+
+impl Stage for Square {
+    fn perturb_known(&self, target: &Target<'_>, logits: &Tensor) -> Result<Perturbation> {
+        let _guard = no_grad_guard();
         let centre = target.x.f_detach()?;
         let size = centre.size();
         let [count, channels, height, width] = size[..] else {
@@ -282,8 +299,7 @@ impl Attack for Square {
         let shape =
             Shape { channels: channels as usize, height: height as usize, width: width as usize };
         let norm = self.ball.norm;
-        let standing = correct(&target.logits("square", &centre)?, target.y)?;
-        let standing = numbers(&standing)?;
+        let standing = numbers(&correct(logits, target.y)?)?;
         let radii = self.ball.around(target.eps.as_ref())?.eps.of(&Norm::Linf.of(&centre)?)?;
         let radii = numbers(&radii)?;
         let pixels = numbers(&centre)?;
@@ -330,13 +346,5 @@ impl Attack for Square {
         let best = best.f_to_device(centre.device())?.f_to_kind(centre.f_kind()?)?;
         let x = self.ball.around(target.eps.as_ref())?.project(&best, &centre)?;
         Perturbation::between(&centre, x, &self.ball)
-    }
-
-    fn cost(&self) -> Cost {
-        Cost { forwards: 2 + self.queries, backwards: 0 }
-    }
-
-    fn ball(&self) -> NormBall {
-        self.ball
     }
 }

@@ -3,7 +3,7 @@
 use super::{Attack, Build, Cost, Perturbation, Target, slope};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{Norm, NormBall, normals};
+use crate::threat_model::{Norm, NormBall, ThreatModel, normals};
 use std::rc::Rc;
 use tch::{Tensor, no_grad_guard};
 
@@ -21,6 +21,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             Param::choice("norm", &["l2", "linf"], NormBall::NORM.doc),
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("iterations", 1, 1, "Steps of the power method."),
             Param::float(
                 "xi",

@@ -69,6 +69,20 @@ impl Args {
         self.defaulted.contains(&key)
     }
 
+    /// The same arguments with another value of the option `key`.
+    ///
+    /// # Errors
+    /// Usage: not acceptable. Internal: the entry has no such option.
+    pub fn with(&self, key: &str, value: Value) -> Result<Self> {
+        let Some(param) = self.spec.params.iter().find(|param| param.name == key) else {
+            return Err(Error::internal(format!("{}: no option {key}", self.spec.name)));
+        };
+        let mut changed = self.clone();
+        changed.values.insert(param.name, param.check(self.spec.name, value)?);
+        changed.defaulted.retain(|known| *known != key);
+        Ok(changed)
+    }
+
     /// Any argument by name.
     ///
     /// # Errors

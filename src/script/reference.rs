@@ -6,8 +6,17 @@ use rhai::Engine;
 use std::collections::BTreeSet;
 
 /// The kinds of values that are handles: they have a name and an address.
-pub const HANDLES: &[&str] =
-    &["dataset", "split", "transform", "model", "attack", "objective", "protocol", "cells"];
+pub const HANDLES: &[&str] = &[
+    "dataset",
+    "split",
+    "transform",
+    "model",
+    "threat_model",
+    "attack",
+    "objective",
+    "protocol",
+    "cells",
+];
 
 /// What a script can name.
 #[derive(Clone, Default)]

@@ -6,6 +6,7 @@ use crate::model::Model;
 use crate::registry::{Handle, Kind, Value};
 use crate::script::limits::LIST;
 use crate::script::verbs::{Cells, ScriptTensor};
+use crate::threat_model::ThreatModel;
 use crate::train::Arm;
 use crate::transfer::Protocol;
 use crate::transform::Transform;
@@ -74,6 +75,7 @@ pub fn handle(value: &Dynamic) -> Option<Rc<dyn Handle>> {
         .or_else(|| of::<Split>(value))
         .or_else(|| of::<Model>(value))
         .or_else(|| of::<Transform>(value))
+        .or_else(|| of::<ThreatModel>(value))
         .or_else(|| of::<Attacker>(value))
         .or_else(|| of::<Arm>(value))
         .or_else(|| of::<Protocol>(value))

@@ -4,6 +4,7 @@
 //! (MadryLab, a954124).
 
 mod draws;
+mod handle;
 mod l1;
 #[cfg(test)]
 mod laws;
@@ -11,6 +12,7 @@ mod radii;
 mod reach;
 
 pub use draws::{normals, uniforms};
+pub use handle::{THREAT_MODELS, ThreatModel};
 pub use radii::Radii;
 
 use crate::error::Result;
@@ -36,6 +38,15 @@ impl Norm {
             Self::L1 => "l1",
             Self::L2 => "l2",
             Self::Linf => "linf",
+        }
+    }
+
+    /// The norm of this name in options, L2 by default.
+    fn named(name: &str) -> Self {
+        match name {
+            "linf" => Self::Linf,
+            "l1" => Self::L1,
+            _ => Self::L2,
         }
     }
 
@@ -131,11 +142,7 @@ impl NormBall {
     /// # Errors
     /// The entry lacks it.
     pub fn norm_of(args: &Args) -> Result<Norm> {
-        Ok(match args.text(Self::NORM.name)? {
-            "linf" => Norm::Linf,
-            "l1" => Norm::L1,
-            _ => Norm::L2,
-        })
+        Ok(Norm::named(args.text(Self::NORM.name)?))
     }
 
     /// The balls of a batch; `each` of shape (N) replaces the radius, image by image.

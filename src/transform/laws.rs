@@ -137,10 +137,14 @@ fn other(param: &Param) -> Value {
         (Kind::Float { .. }, Value::Float(value)) if value >= 1.0 => Value::Float(value + 1.0),
         (Kind::Float { .. }, Value::Float(value)) => Value::Float(value / 2.0 + 0.125),
         (Kind::Float { .. }, _) => Value::Float(0.25),
-        (Kind::Floats { .. }, Value::Float(value)) => Value::Float(value + 1.0),
+        (Kind::Floats { max, .. }, Value::Float(value)) if value < max - 1.0 => {
+            Value::Float(value + 1.0)
+        }
+        (Kind::Floats { .. }, Value::Float(value)) => Value::Float(value / 2.0),
         (Kind::Floats { .. }, Value::Floats(values)) => {
             Value::Floats(values.into_iter().map(|value| value * 0.5).collect())
         }
+        (Kind::Ints, _) => Value::Ints(vec![8, 16]),
         (Kind::Choice(words), _) => Value::Text(words[1].to_owned()),
         (kind, _) => panic!("{kind:?}"),
     }

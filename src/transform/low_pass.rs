@@ -1,9 +1,9 @@
 //! Fine detail taken away, without an interpolation's pattern.
 
-use super::step::{FloatStep, Planes, Step};
+use super::step::{FloatStep, Planes, Step, range};
 use super::{Build, Pipeline};
 use crate::error::{Error, Result};
-use crate::registry::{Args, Entry, Example, Home, Param, Spec};
+use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use crate::seed::Stream;
 use realfft::RealFftPlanner;
 use rustfft::num_complex::Complex;
@@ -19,9 +19,15 @@ pub const ENTRY: Entry<Build> = Entry {
               a disc, the same in all directions, or a square, that of a smaller picture. With \
               edge \"mirror\" the picture is continued by its mirror image, so that opposite edges \
               do not leak into each other; with \"wrap\" by itself, which is the plain Fourier \
-              transform.",
+              transform. Of two cutoffs it draws one between them, uniformly, for every image and \
+              epoch.",
         inputs: &[],
-        params: &LowPass::PARAMS,
+        params: &{
+            let [cutoff, band, edge] = LowPass::PARAMS;
+            let doc =
+                "The highest frequency that stays, in cycles per pixel, or [lowest, highest].";
+            [Param { kind: Kind::Floats { min: 0.0, max: 1.0 }, doc, ..cutoff }, band, edge]
+        },
         returns: "transform",
         example: Example {
             code: "let x = dataset::digits().test.images(0..1);\n\
@@ -42,8 +48,20 @@ pub struct LowPass {
     mirror: bool,
 }
 
+/// A filter whose cutoff is drawn from `lowest` up to its own.
+struct DrawnCutoff {
+    lowest: f64,
+    highest: LowPass,
+}
+
 fn build(args: &Args) -> Result<Pipeline> {
-    Ok(Pipeline::one(Step::floats(args, LowPass::from_args(args)?)))
+    Ok(Pipeline::one(match *args.floats("cutoff")? {
+        [cutoff] => Step::floats(args, LowPass::of(args, cutoff)?),
+        _ => {
+            let (lowest, highest) = range(args, "cutoff")?;
+            Step::floats(args, DrawnCutoff { lowest, highest: LowPass::of(args, highest)? })
+        }
+    }))
 }
 
 impl LowPass {
@@ -65,8 +83,12 @@ impl LowPass {
     /// # Errors
     /// Internal: the entry does not have them.
     pub fn from_args(args: &Args) -> Result<Self> {
+        Self::of(args, args.float("cutoff")?)
+    }
+
+    fn of(args: &Args, cutoff: f64) -> Result<Self> {
         Ok(Self {
-            cutoff: args.float("cutoff")?,
+            cutoff,
             square: args.text("band")? == "square",
             mirror: args.text("edge")? == "mirror",
         })
@@ -88,6 +110,18 @@ impl FloatStep for LowPass {
         self.filter(image)?;
         image.values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
         Ok(())
+    }
+}
+
+impl FloatStep for DrawnCutoff {
+    fn apply(&self, image: &mut Planes<'_>, stream: Stream) -> Result<()> {
+        let share = f64::from(stream.generator().uniform());
+        let cutoff = self.lowest + share * (self.highest.cutoff - self.lowest);
+        LowPass { cutoff, ..self.highest }.apply(image, stream)
+    }
+
+    fn is_random(&self) -> bool {
+        true
     }
 }
 
@@ -163,7 +197,9 @@ impl LowPass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Value;
     use crate::transform::frame::Size;
+    use crate::transform::parity::made;
     use std::f64::consts::PI;
 
     fn passed(step: &LowPass, values: &[f32], size: Size) -> Vec<f32> {
@@ -219,6 +255,30 @@ mod tests {
         }
         let all = LowPass { cutoff: 1.0, square: false, mirror: true };
         assert!(distance(&passed(&all, &image, size), &image) < 1e-6);
+    }
+
+    /// A wave of 0.2 cycles per pixel stays where the cutoff drawn from [0.1, 0.3] is above.
+    #[test]
+    fn a_cutoff_between_two_is_uniform_and_of_its_stream() {
+        let cutoffs = ("cutoff", Value::Floats(vec![0.1, 0.3]));
+        let pipeline = made("low_pass", &[cutoffs, ("edge", "wrap".into())]);
+        assert!(pipeline.is_random());
+        assert_eq!(pipeline.to_string(), "low_pass([0.1, 0.3], edge: wrap)");
+        let wave: Vec<f32> =
+            (0..10).map(|x| 0.5 + 0.2 * (0.4 * PI * f64::from(x)).cos() as f32).collect();
+        let stays = |seed: i64| {
+            let mut values = wave.clone();
+            let mut image = Planes { values: &mut values, channels: 1, size: Size::new(10, 1) };
+            pipeline.apply_to_numbers(&mut image, Stream::new(seed, "")).unwrap();
+            distance(&values, &wave) < 1e-6
+        };
+        assert!((0..20).all(|seed| stays(seed) == stays(seed)));
+        let count = (0..400).filter(|seed| stays(*seed)).count();
+        // The deviation of the count is 10.
+        assert!((160..240).contains(&count), "{count}");
+        let options = vec![("cutoff".to_owned(), Value::Floats(vec![0.3, 0.1]))];
+        let args = Args::resolve(&ENTRY.spec, vec![], options).unwrap();
+        assert_eq!(build(&args).err().unwrap().key(), Some("cutoff"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod patch_shuffle;
 mod pixelate;
 mod presets;
 mod random_crop;
+mod random_downscale;
 mod random_flip;
 mod random_resized_crop;
 mod random_rotation;
@@ -63,6 +64,7 @@ pub const TRANSFORMS: &[&Entry<Build>] = &[
     &color_jitter::ENTRY,
     &grayscale::ENTRY,
     &downscale::ENTRY,
+    &random_downscale::ENTRY,
     &pixelate::ENTRY,
     &jpeg::ENTRY,
     &patch_shuffle::ENTRY,

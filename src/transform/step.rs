@@ -119,6 +119,9 @@ fn shown(value: &Value) -> String {
         Value::Unit => String::new(),
         Value::Text(text) => text.clone(),
         Value::Floats(values) => format!("{values:?}"),
+        Value::Ints(values) if values.len() > 2 && values.windows(2).all(|w| w[0] + 1 == w[1]) => {
+            format!("{}..={}", values[0], values[values.len() - 1])
+        }
         other => other.found(),
     }
 }

@@ -6,6 +6,8 @@ the attacking; where they draw, they are given the hash's numbers. APGD in l1, w
 written after fra31/auto-attack autopgd_base.py.
 """
 
+import math
+
 import eagerpy as ep
 import foolbox
 import numpy as np
@@ -124,6 +126,14 @@ def apgd_l1(model, x, y, start, eps, steps):
     return best, best_loss
 
 
+def apgd_l1_shrinking(model, x, y, z, eps, steps):
+    part = math.ceil(0.3 * steps)
+    for times, count in [(3, part), (2, part), (1, steps - 2 * part)]:
+        z = l1_projection(x, z - x, times * eps)
+        z, losses = apgd_l1(model, x, y, z, times * eps, count)
+    return z, losses
+
+
 def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
@@ -165,6 +175,10 @@ def main():
     out["apgd.L1.start"] = start
     out["apgd.L1.ce"], out["apgd.L1.ce.losses"] = apgd_l1(model, x, y, start, 2.0, 50)
 
+    # At this radius no two pixels tie in a projection, where rounding would choose between them.
+    found = apgd_l1_shrinking(model, x, y, x + noise - 0.5, 3.0, 50)
+    out["apgd.L1.shrink"], out["apgd.L1.shrink.losses"] = found
+
     # Nearest adversarial images.
     for norm, attack in [
         ("l2", foolbox.attacks.L2DeepFoolAttack(steps=50)),
@@ -185,8 +199,11 @@ def main():
         attack.multi_targeted = True
         attack.target_class = 2
         found = attack.attack_single_run_targeted(x.float(), y)
-        delta = (found - x.float()).flatten(1)
-        out[f"fab.{norm}"] = torch.linalg.vector_norm(delta, {"Linf": np.inf, "L2": 2, "L1": 1}[norm], 1)
+        attack.multi_targeted = False
+        order = {"Linf": np.inf, "L2": 2, "L1": 1}[norm]
+        for name, found in [("", found), (".nearest", attack.attack_single_run(x.float(), y))]:
+            delta = (found - x.float()).flatten(1)
+            out[f"fab.{norm}{name}"] = torch.linalg.vector_norm(delta, order, 1)
 
     # Random search by how many of 64 images it fools.
     x, y = images(64, 4)

@@ -3,7 +3,7 @@
 use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{Norm, NormBall, Start};
+use crate::threat_model::{Norm, NormBall, Start, ThreatModel};
 use std::rc::Rc;
 use tch::no_grad_guard;
 
@@ -16,7 +16,12 @@ pub const ENTRY: Entry<Build> = Entry {
               d pixels and channels and a uniform u: the mean length is d / (d + 1) of eps, so that \
               for images this is nearly `attack::gaussian_noise`. Then it is clamped to [0,1].",
         inputs: &[],
-        params: &[NormBall::EPS, RENORM, Param::label("Name in tables and plots.")],
+        params: &[
+            NormBall::EPS,
+            ThreatModel::PARAM,
+            RENORM,
+            Param::label("Name in tables and plots."),
+        ],
         returns: "attack",
         example: Example { code: "attack::ball_l2(#{ eps: 0.5 })", shows: "ball_l2: l2 eps 0.5" },
         cite: "",

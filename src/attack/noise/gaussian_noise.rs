@@ -3,7 +3,7 @@
 use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{NormBall, normals};
+use crate::threat_model::{NormBall, ThreatModel, normals};
 use std::rc::Rc;
 use tch::no_grad_guard;
 
@@ -19,7 +19,13 @@ pub const ENTRY: Entry<Build> = Entry {
               `renorm` is set; the realised norm is recorded. It costs no pass through the \
               network.",
         inputs: &[],
-        params: &[NormBall::NORM, NormBall::EPS, RENORM, Param::label("Name in tables and plots.")],
+        params: &[
+            NormBall::NORM,
+            NormBall::EPS,
+            ThreatModel::PARAM,
+            RENORM,
+            Param::label("Name in tables and plots."),
+        ],
         returns: "attack",
         example: Example {
             code: "attack::gaussian_noise(#{ eps: 0.5 })",

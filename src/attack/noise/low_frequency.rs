@@ -4,7 +4,7 @@ use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped}
 use crate::attack::frequency;
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{NormBall, normals};
+use crate::threat_model::{NormBall, ThreatModel, normals};
 use std::rc::Rc;
 use tch::{Tensor, no_grad_guard};
 
@@ -22,6 +22,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::float("cutoff", 0.125, 0.0, "The highest frequency, in cycles per pixel.")
                 .up_to(1.0),
             RENORM,

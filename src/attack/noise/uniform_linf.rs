@@ -3,7 +3,7 @@
 use super::{Attack, Build, Cost, NO_PASS, Perturbation, Target};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::threat_model::{Norm, NormBall, Start};
+use crate::threat_model::{Norm, NormBall, Start, ThreatModel};
 use std::rc::Rc;
 use tch::no_grad_guard;
 
@@ -16,7 +16,7 @@ pub const ENTRY: Entry<Build> = Entry {
               evenly; its L2 norm is about eps times the root of a third of the number of values. \
               Then it is clamped to [0,1].",
         inputs: &[],
-        params: &[NormBall::EPS, Param::label("Name in tables and plots.")],
+        params: &[NormBall::EPS, ThreatModel::PARAM, Param::label("Name in tables and plots.")],
         returns: "attack",
         example: Example {
             code: "attack::uniform_linf(#{ eps: 8.0 / 255.0 }).name",

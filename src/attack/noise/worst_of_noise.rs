@@ -5,7 +5,7 @@ use super::{Attack, Attacker, Build, Cost, Perturbation, Target};
 use crate::attack::Best;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
-use crate::threat_model::NormBall;
+use crate::threat_model::{NormBall, ThreatModel};
 use std::rc::Rc;
 use tch::{Tensor, no_grad_guard};
 
@@ -30,6 +30,7 @@ pub const ENTRY: Entry<Build> = Entry {
         params: &[
             NormBall::NORM,
             NormBall::EPS,
+            ThreatModel::PARAM,
             Param::int("tries", 4, 1, "Noises drawn per image."),
             Param::label("Name in tables and plots."),
         ],

@@ -8,6 +8,7 @@ use crate::model::{MODELS, Model};
 use crate::registry::{Args, Entry, Example, Handle, Spec, Value, one};
 use crate::script::binding::{Binder, Call};
 use crate::script::verbs::ScriptTensor;
+use crate::threat_model::{THREAT_MODELS, ThreatModel};
 use crate::train::{Arm, OBJECTIVES};
 use crate::transfer::{PROTOCOLS, Protocol};
 use crate::transform::{self, PRESETS, TRANSFORMS, Transform};
@@ -25,6 +26,11 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     for entry in MODELS {
         binder.function(&entry.spec, move |call: Call| {
             call.at((entry.build)(&call.args)).map(|spec| Dynamic::from(Model::new(spec)))
+        });
+    }
+    for spec in THREAT_MODELS {
+        binder.function(spec, |call: Call| {
+            call.at(ThreatModel::build(&call.args)).map(Dynamic::from)
         });
     }
     for entry in ATTACKS {
@@ -63,6 +69,7 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     handle_type::<Split>(binder, "split");
     handle_type::<Model>(binder, "model");
     handle_type::<Transform>(binder, "transform");
+    handle_type::<ThreatModel>(binder, "threat_model");
     handle_type::<Attacker>(binder, "attack");
     handle_type::<Arm>(binder, "objective");
     handle_type::<Protocol>(binder, "protocol");
@@ -169,7 +176,13 @@ pub fn by_name(kind: &'static str, name: &str) -> Result<Value> {
         "protocol" => made(PROTOCOLS, kind, name, Protocol::build),
         "attack" => made(ATTACKS, kind, name, Attacker::build),
         "objective" => made(OBJECTIVES, kind, name, Arm::build),
-        _ => Err(Error::usage(format!("expected {}, found \"{name}\" (a text)", one(kind)))),
+        _ => {
+            let error = Error::usage(format!("expected {}, found \"{name}\" (a text)", one(kind)));
+            Err(match kind {
+                "threat_model" => error.hint("threat_model::l2(0.5)"),
+                _ => error,
+            })
+        }
     }
 }
 

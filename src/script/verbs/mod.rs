@@ -4,6 +4,7 @@ mod cells;
 mod constructors;
 mod datasets;
 mod inversions;
+mod masking;
 mod models;
 mod perturbations;
 mod plots;
@@ -39,6 +40,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     results::bind(binder);
     inversions::bind(binder, context);
     perturbations::bind(binder, context);
+    masking::bind(binder, context);
     cells::bind(binder, context, run);
     tables::bind(binder);
     plots::bind(binder, run);
