@@ -137,8 +137,8 @@ fn hints() -> Result<(), Failed> {
     for (text, hint) in [
         (
             "attack::pgd(",
-            "#{ norm, eps, steps, step_size, schedule, random_start, restarts, loss, target, \
-             keep, preset, name })",
+            "#{ norm, eps, threat_model, steps, step_size, schedule, random_start, restarts, loss, \
+             target, keep, preset, name })",
         ),
         ("m.evaluate(", "split, #{ attack, batch_size, precision, seed })"),
         ("attack::pgd(#{ eps: ", "0.5 (a number)"),

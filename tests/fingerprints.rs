@@ -87,8 +87,11 @@ fn script(spec: &Spec) -> Option<String> {
              t.map(|each| each.curve[1].loss)"
         ),
         Home::Namespace("train") => format!(
-            "{NET} let t = m.train(d, #{{ epochs: 2, objective: {} }}); [t.curve[1].loss]",
-            if spec.name == "clean" { "train::clean()".to_owned() } else { made }
+            "{NET} let t = m.train(d, #{{ epochs: 2, objective: {} }}); [t.curve[-1].loss]",
+            match spec.name {
+                "mixed" => "train::mixed(train::clean(), train::perturbed(attack::pgd()))",
+                _ => &made,
+            }
         ),
         Home::Namespace("transfer") => {
             format!("{NET} let t = m.transfer(d, #{{ protocol: {made} }}); [t.n + 0.0]")

@@ -22,7 +22,7 @@ mod masking_check;
 mod minimal_eps;
 mod noise;
 #[cfg(test)]
-mod parity;
+pub mod parity;
 #[cfg(test)]
 mod peers;
 mod perturb;

@@ -11,7 +11,7 @@ use tch::{Device, Reduction, Tensor};
 const BATCH: i64 = 6;
 
 /// Numbers in [0,1) that depend on `index` only, as the script makes them.
-pub(super) fn hashed(index: u64, shape: &[i64]) -> Tensor {
+pub fn hashed(index: u64, shape: &[i64]) -> Tensor {
     let count: i64 = shape.iter().product();
     let values: Vec<f32> = (1..=count as u64)
         .map(|place| {
@@ -24,7 +24,8 @@ pub(super) fn hashed(index: u64, shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-fn network() -> Network {
+/// The network of the script, with its state.
+pub fn network() -> Network {
     let entry = MODELS.iter().find(|entry| entry.spec.name == "resnet8").unwrap();
     let options = [("channels", 3), ("size", 8), ("classes", 5)]
         .map(|(key, value)| (key.to_owned(), Value::Int(value)));
@@ -48,7 +49,8 @@ fn network() -> Network {
     network
 }
 
-fn images() -> (Tensor, Tensor) {
+/// The images of the script and their classes.
+pub fn images() -> (Tensor, Tensor) {
     (hashed(1000, &[BATCH, 3, 8, 8]), Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0]))
 }
 

@@ -90,8 +90,8 @@ impl Network {
         Self { precision, ..self }
     }
 
-    /// The logits in training mode, f32 of shape (N, classes), of pixels `x` in [0,1]: BatchNorm
-    /// uses the statistics of the batch and updates the running ones, dropout draws. Differentiable in `x` and in the parameters.
+    /// The logits in training mode, f32 of shape (N, classes), of pixels `x` in [0,1], also twice
+    /// differentiable: BatchNorm uses the statistics of the batch and updates the running ones.
     ///
     /// # Errors
     /// The images have the wrong shape; a batch of one 1x1 feature map has no variance.
@@ -149,10 +149,7 @@ impl Network {
             .collect();
         let wanted: Vec<&Tensor> = parameters.iter().copied().chain(leaf).collect();
         let gradients = Tensor::f_run_backward(&[loss], &wanted, false, false)?;
-        let of_leaf = match leaf {
-            None => None,
-            Some(_) => gradients.last().filter(|gradient| gradient.defined()),
-        };
+        let of_leaf = leaf.and(gradients.last()).filter(|gradient| gradient.defined());
         if leaf.is_some() && of_leaf.is_none() {
             return Err(Error::internal("model: the loss does not depend on the leaf"));
         }

@@ -106,6 +106,14 @@ impl Args {
         }
     }
 
+    /// A number, or `None` where it was left out.
+    pub fn optional_float(&self, key: &str) -> Result<Option<f64>> {
+        match self.value(key)? {
+            Value::Unit => Ok(None),
+            _ => self.float(key).map(Some),
+        }
+    }
+
     /// A whole number.
     pub fn int(&self, key: &str) -> Result<i64> {
         match self.value(key)? {

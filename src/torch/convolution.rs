@@ -88,7 +88,7 @@ pub fn convolution(
     shortcut: Option<&Tensor>,
     relu: bool,
 ) -> Result<Tensor> {
-    if x.f_kind()? == Kind::BFloat16 && x.device() == Device::Cpu && !has_bf16() {
+    if x.f_kind()? == Kind::BFloat16 && x.device() == Device::Cpu && !has_avx512() {
         return widened(x, kernel, shortcut, relu);
     }
     let prepared = kernel.prepared;
@@ -109,8 +109,9 @@ pub fn convolution(
     })
 }
 
-/// Whether oneDNN convolves bf16 on this CPU; elsewhere libtorch takes 15 times as long as for f32.
-fn has_bf16() -> bool {
+/// Whether the CPU has AVX-512. Without it oneDNN has no bf16, and libtorch's own convolution of
+/// bf16 takes 15 times as long as that of f32.
+fn has_avx512() -> bool {
     static KNOWN: OnceCell<bool> = OnceCell::new();
     *KNOWN.get_or_init(|| cpu_capability().is_ok_and(|name| name.starts_with("AVX512")))
 }
@@ -259,7 +260,12 @@ mod tests {
         let whole = convolution(&x, &kernel, None, true).unwrap();
         for image in 0..5 {
             let alone = convolution(&x.narrow(0, image, 1), &kernel, None, true).unwrap();
-            assert_eq!(alone, whole.narrow(0, image, 1));
+            let together = whole.narrow(0, image, 1);
+            // Winograd's algorithm gives the same bits; libtorch rounds by the shape of the batch.
+            match has_avx512() {
+                true => assert_eq!(alone, together),
+                false => assert!(difference(&alone, &together) < 1e-6),
+            }
         }
     }
 

@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn adamw_equals_the_formula() {
         let settings = AdamW { lr: 0.1, beta1: 0.9, beta2: 0.99, weight_decay: 0.05, eps: 1e-8 };
-        let mut p = vec![1.0f64, -2.0, 0.5];
-        let (mut m, mut v) = (vec![0.0; 3], vec![0.0; 3]);
+        let mut p = [1.0f64, -2.0, 0.5];
+        let (mut m, mut v) = ([0.0; 3], [0.0; 3]);
         let flat = Tensor::from_slice(&[1.0f32, -2.0, 0.5]);
         let zeros = || Tensor::zeros([3], (Kind::Float, Device::Cpu));
         let (mean, square) = (zeros(), zeros());

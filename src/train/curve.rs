@@ -19,6 +19,8 @@ pub struct EpochPoint {
     pub check: Option<ManipulationCheck>,
     /// What the model did on the validation images, where it was asked for.
     pub validation: Option<Validation>,
+    /// The accuracy under the attack of the objective's guard, if it has one.
+    pub guard: Option<f64>,
 }
 
 /// Accuracies on the validation images after an epoch.
@@ -39,7 +41,8 @@ pub enum Status {
     Finished,
     /// The loss or a weight stopped being finite; the weights are those before that step.
     Diverged,
-    /// It resists the attack it was trained with and not a stronger one.
+    /// It resists the attack it was trained with and not a stronger one; or its guard ended it,
+    /// and the weights are those of the epoch before.
     Overfit,
 }
 

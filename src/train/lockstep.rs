@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::lineage::Derived;
 use crate::model::Model;
-use crate::registry::{Args, Example, Home, Kind, Param, Spec, Value};
+use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec, Value};
 use std::rc::Rc;
 
 /// `train::lockstep(models, objectives, source, #{...})`.
@@ -68,6 +68,15 @@ pub fn lockstep(context: &Context, args: &Args) -> Result<Vec<Derived<TrainRepor
         )
         .at_key("objectives")
         .hint("the first model is the lead"));
+    }
+    let (lead, led) = (&arms[0].objective, arms.iter().any(|arm| arm.objective.follows()));
+    if led && lead.guard().is_some() {
+        return Err(Error::usage(format!(
+            "lockstep: objective {} expected to lead to the end, found one with a guard",
+            arms[0].label()
+        ))
+        .at_key("objectives")
+        .hint("guard: false"));
     }
     let mut course: Option<Course> = None;
     let mut lead = None;

@@ -9,6 +9,7 @@ use crate::dataset::Batch;
 use crate::error::{Error, Kind, Result};
 use crate::model::Network;
 use crate::seed::Stream;
+use crate::threat_model::NormBall;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tch::Tensor;
@@ -38,6 +39,8 @@ pub(super) struct Member {
     waiting: Option<Tensor>,
     /// What the objective carries from step to step.
     carried: Option<Tensor>,
+    /// What the training would have given after the epoch before, for objectives with a guard.
+    pub before: Option<Network>,
     pub tally: Tally,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct Place {
     pub new_images: bool,
 }
 
+const AVERAGE: &str = "average";
+const BEFORE: &str = "before";
 const WAITING: &str = "waiting";
 const CARRIED: &str = "carried";
 
@@ -70,6 +75,7 @@ impl Member {
             network,
             waiting: None,
             carried: None,
+            before: None,
             tally: Tally::default(),
         })
     }
@@ -85,13 +91,29 @@ impl Member {
     }
 
     /// Whether it steps no more.
-    pub fn diverged(&self) -> bool {
-        self.tally.trained.status == Status::Diverged
+    pub fn stopped(&self) -> bool {
+        self.tally.trained.status != Status::Finished
     }
 
     /// Ends it; its weights stay those before this step.
     pub fn diverge(&mut self) {
         self.tally.trained.status = Status::Diverged;
+    }
+
+    /// Closes an epoch of an objective with a guard: it ends with the weights of the epoch before,
+    /// or keeps those of this one.
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn keep(&mut self, fell: bool) -> Result<()> {
+        match self.before.take() {
+            Some(before) if fell => {
+                self.result().load_state(&before.state()?)?;
+                self.tally.trained.status = Status::Overfit;
+            }
+            _ => self.before = Some(self.result().copy()?),
+        }
+        Ok(())
     }
 
     /// The mean loss of the epoch so far.
@@ -109,6 +131,7 @@ impl Member {
         arm: &Arm,
         recipe: &Recipe,
         batch: &Batch,
+        other: Option<&Batch>,
         place: &Place,
         lead: Option<&Lead>,
     ) -> Result<Option<Perturbation>> {
@@ -116,6 +139,7 @@ impl Member {
         let moment = Moment {
             network: &self.network,
             batch,
+            other,
             stream: place.stream,
             progress: self.tally.trained.spent.updates as f64 / place.total.max(1) as f64,
             label_smoothing: recipe.label_smoothing,
@@ -137,7 +161,9 @@ impl Member {
             return Ok(None);
         }
         if let (true, Some(done)) = (place.first_of_epoch, &step.perturbation) {
-            self.tally.check = Some(self.check(arm, batch, place, done)?);
+            let own = objective.attack().map(|attacker| attacker.attack.ball());
+            let ball = own.or(lead.map(|lead| lead.ball));
+            self.tally.check = Some(self.check(ball, batch, place, done)?);
         }
         if let Some(leaf) = leaf {
             self.carried = Some(objective.carry(&step, &leaf)?);
@@ -147,18 +173,17 @@ impl Member {
         Ok(step.perturbation)
     }
 
-    /// What a perturbation did to this network before the update.
+    /// What a perturbation within `ball` did to this network before the update.
     fn check(
         &self,
-        arm: &Arm,
+        ball: Option<NormBall>,
         batch: &Batch,
         place: &Place,
         done: &Perturbation,
     ) -> Result<ManipulationCheck> {
         let model = &self.network.folded()?;
-        let radius = arm.objective.attack().map(|attacker| attacker.attack.ball().eps);
         let options = (tch::Kind::Double, self.network.device());
-        let eps = match radius.filter(|eps| eps.is_finite()) {
+        let eps = match ball.map(|ball| ball.eps).filter(|eps| eps.is_finite()) {
             None => None,
             Some(eps) => Some(Tensor::f_full([batch.ids.len() as i64], eps, options)?),
         };
@@ -227,11 +252,8 @@ impl Member {
         tally.seen += count;
         let spent = &mut tally.trained.spent;
         spent.images += (passes.images * count) as u64;
-        spent.distinct_inputs += match (passes.fresh, place.new_images) {
-            (true, _) => (passes.images * count) as u64,
-            (false, true) => count as u64,
-            (false, false) => 0,
-        };
+        let given = if place.new_images { passes.given } else { 0 };
+        spent.distinct_inputs += ((given + passes.fresh) * count) as u64;
         spent.forwards += (passes.forwards * count) as u64;
         spent.backwards += ((passes.to_images + passes.to_weights) * count) as u64;
         spent.flops += self.network.multiplications()? as f64 * (passes.flops() * count) as f64;
@@ -249,6 +271,7 @@ impl Member {
             norm: tally.norm / seen,
             check: tally.check.take(),
             validation: None,
+            guard: None,
         };
         (tally.loss, tally.correct, tally.norm, tally.seen) = (0.0, 0.0, 0.0, 0);
         point
@@ -269,8 +292,10 @@ impl Member {
             (file("network", place), checkpoint::encode(&self.network.state()?)?),
             (file("optimizer", place), checkpoint::encode(&tensors)?),
         ];
-        if let Some(average) = &self.average {
-            files.push((file("average", place), checkpoint::encode(&average.state()?)?));
+        for (what, network) in [(AVERAGE, &self.average), (BEFORE, &self.before)] {
+            if let Some(network) = network {
+                files.push((file(what, place), checkpoint::encode(&network.state()?)?));
+            }
         }
         Ok(files)
     }
@@ -297,7 +322,12 @@ impl Member {
         let mut member = Self::start(network, recipe)?;
         member.network.load_state(&read("network")?)?;
         if let Some(average) = &member.average {
-            average.load_state(&read("average")?)?;
+            average.load_state(&read(AVERAGE)?)?;
+        }
+        if files.contains_key(&file(BEFORE, place)) {
+            let before = member.network.copy()?;
+            before.load_state(&read(BEFORE)?)?;
+            member.before = Some(before);
         }
         let device = member.network.device();
         let saved: BTreeMap<String, Tensor> = read("optimizer")?

@@ -10,6 +10,8 @@ pub mod objectives;
 mod optimizer;
 mod outcome;
 mod overfit;
+#[cfg(test)]
+mod parity;
 mod recipe;
 #[cfg(test)]
 mod resume;

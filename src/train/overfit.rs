@@ -6,9 +6,10 @@ use crate::context::Context;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::measure_some;
-use crate::model::Network;
+use crate::model::{Folded, Network};
 use crate::registry::{Args, Value};
 use crate::seed::Stream;
+use crate::threat_model::NormBall;
 use serde::{Deserialize, Serialize};
 
 /// Images that are attacked.
@@ -17,6 +18,8 @@ const IMAGES: usize = 256;
 const AT_ONCE: usize = 64;
 /// How far the accuracy under the own attack may lie above that under the strong one.
 const GAP: f64 = 0.1;
+/// How far robust accuracy may fall from one epoch to the next.
+const FALL: f64 = 0.2;
 
 /// Accuracies of one network under attacks of one norm and eps, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,34 +72,63 @@ pub(super) fn weak_attack(
     if !climbs || ball.eps == 0.0 || !ball.eps.is_finite() {
         return Ok(None);
     }
-    let count = split.len().min(IMAGES);
-    // Neighbours may be of one class.
-    let spread: Vec<usize> = (0..count).map(|image| image * split.len() / count).collect();
     let folded = network.folded()?;
-    let stream = Stream::new(seed, "evaluation");
-    let accuracy = |attacker: Option<&Attacker>| -> Result<f64> {
-        let batches = spread.chunks(AT_ONCE).map(<[usize]>::to_vec).collect();
-        let found = measure_some(context, &folded, split, batches, attacker, stream)?;
-        Ok(found.correct.accuracy())
-    };
-    let of_ball = |name, more: &[(&str, Value)]| {
-        let ball =
-            [("norm", Value::Text(ball.norm.name().to_owned())), ("eps", Value::Float(ball.eps))];
-        attack(name, ball.into_iter().chain(more.iter().cloned()))
-    };
+    let accuracy = |attacker| accuracy(context, &folded, attacker, split, seed);
     let steps = [("steps", Value::Int(50)), ("step_size", Value::Float(ball.eps * 2.5 / 50.0))];
     Ok(Some(WeakAttack {
-        images: count as u64,
+        images: spread(split).len() as u64,
         clean: accuracy(None)?,
-        fgsm: accuracy(Some(&of_ball("fgsm", &[])?))?,
+        fgsm: accuracy(Some(&attack("fgsm", &ball, &[])?))?,
         own: accuracy(Some(attacker))?,
-        strong: accuracy(Some(&of_ball("pgd", &steps)?))?,
+        strong: accuracy(Some(&attack("pgd", &ball, &steps)?))?,
     }))
 }
 
-fn attack<'a>(name: &str, options: impl Iterator<Item = (&'a str, Value)>) -> Result<Attacker> {
+/// The accuracy of `network` on the first images of `split` under an objective's guard, and
+/// whether it has fallen too far from that `before`, after the last epoch.
+///
+/// # Errors
+/// Interrupted; logits that are not finite.
+pub(super) fn guarded(
+    context: &Context,
+    network: &Network,
+    guard: &Attacker,
+    split: &Split,
+    seed: i64,
+    before: Option<f64>,
+) -> Result<(f64, bool)> {
+    let now = accuracy(context, &network.folded()?, Some(guard), split, seed)?;
+    Ok((now, before.is_some_and(|before| before - now > FALL)))
+}
+
+fn accuracy(
+    context: &Context,
+    network: &Folded,
+    attacker: Option<&Attacker>,
+    split: &Split,
+    seed: i64,
+) -> Result<f64> {
+    let batches = spread(split).chunks(AT_ONCE).map(<[usize]>::to_vec).collect();
+    let stream = Stream::new(seed, "evaluation");
+    Ok(measure_some(context, network, split, batches, attacker, stream)?.correct.accuracy())
+}
+
+/// Images that are attacked; neighbours may be of one class.
+fn spread(split: &Split) -> Vec<usize> {
+    let count = split.len().min(IMAGES);
+    (0..count).map(|image| image * split.len() / count).collect()
+}
+
+/// The attack of this name in `ball`, with `more` options.
+///
+/// # Errors
+/// Internal: it has no such options.
+pub(super) fn attack(name: &str, ball: &NormBall, more: &[(&str, Value)]) -> Result<Attacker> {
     let entry = ATTACKS.iter().find(|entry| entry.spec.name == name);
     let entry = entry.ok_or_else(|| Error::internal(format!("train: no attack {name}")))?;
+    let norm = Value::Text(ball.norm.name().to_owned());
+    let options = [("norm", norm), ("eps", Value::Float(ball.eps))].into_iter();
+    let options = options.chain(more.iter().cloned());
     let options = options.map(|(key, value)| (key.to_owned(), value)).collect();
     Attacker::build(entry, &Args::resolve(&entry.spec, Vec::new(), options)?)
 }

@@ -92,6 +92,11 @@ impl State {
         context.store.put_partial(address, environment, self.updates(), &state, &files)
     }
 
+    /// Whether no member steps any more.
+    pub fn stopped(&self) -> bool {
+        self.members.iter().all(Member::stopped)
+    }
+
     /// The most updates that a member has made.
     pub fn updates(&self) -> u64 {
         let updates = self.members.iter().map(|member| member.tally.trained.spent.updates);

@@ -22,7 +22,8 @@ pub const TRAIN: Spec = Spec {
           finished training of the same lineage is found in the store; a killed one resumes \
           inside its epoch with the same bits. Returns the curve, what was spent and a status; \
           status overfit says that a network trained on an attack by gradients resists that \
-          attack only, as FGSM and PGD-50 on up to 256 images of val show at the end.",
+          attack only, as FGSM and PGD-50 on up to 256 images of val show at the end, or that the \
+          guard of its objective stopped it.",
     inputs: &[Param::input("source", Kind::Handle("dataset"), "What is trained on.")],
     params: &PARAMS,
     returns: "training",
@@ -115,9 +116,10 @@ pub fn train(
     let mut course = Course::new(args)?;
     course.add(context, model, arm, args, None)?;
     let mut callback = on_epoch;
-    let mut reports = course.run_for(context, &[model.clone()], &mut |_, point, model| {
-        callback.as_mut().map_or(Ok(()), |callback| callback(point, model))
-    })?;
+    let mut reports =
+        course.run_for(context, std::slice::from_ref(model), &mut |_, point, model| {
+            callback.as_mut().map_or(Ok(()), |callback| callback(point, model))
+        })?;
     reports.pop().ok_or_else(|| Error::internal("train: no report"))
 }
 

@@ -1,11 +1,11 @@
 //! The training loop: claimed by address, resumable inside an epoch, bit for bit.
 
 use super::curve::{EpochPoint, Trained, Validation};
-use super::job::{Job, Keep, Steps};
+use super::job::{Job, Keep, Part, Steps};
 use super::member::{Member, Place};
 use super::objectives::Lead;
 use super::outcome::{Ended, Outcome};
-use super::overfit;
+use super::overfit::{self, WeakAttack};
 use super::state::State;
 use crate::checkpoint;
 use crate::context::{Context, Silent};
@@ -135,21 +135,25 @@ fn train(
     let views = Stream::new(job.recipe.seed, "transform");
     let batch_size = job.recipe.batch_size as usize;
     let labels = if job.recipe.paired { Some(job.split.labels()?) } else { None };
-    while state.progress.epoch < steps.epochs {
+    let twice = job.parts.iter().any(|part| part.arm.objective.views() > 1);
+    while state.progress.epoch < steps.epochs && !state.stopped() {
         let epoch = state.progress.epoch as u64;
         let mut batches = match &labels {
             None => loader::batches(job.split.len(), batch_size, Some(order.at(epoch))),
             Some(labels) => loader::paired_batches(labels, batch_size, order.at(epoch)),
         };
         let left = batches.split_off(state.progress.batch.min(batches.len()));
-        for batch in Feed::new(job.split, left, Some(views.at(epoch)), context.device)? {
+        let feed = |view| Feed::new(job.split, left.clone(), Some(view), context.device);
+        let mut others = twice.then(|| feed(views.at(epoch).at(1))).transpose()?;
+        for batch in feed(views.at(epoch))? {
             let batch = batch?;
+            let other = others.as_mut().and_then(Iterator::next).transpose()?;
             while state.progress.replay < steps.replays {
                 if context.interrupt.is_requested() {
                     return Ok(false);
                 }
-                step(job, steps, state, &batch)?;
-                if state.members.iter().all(Member::diverged) {
+                step(job, steps, state, &batch, other.as_ref())?;
+                if state.stopped() {
                     return Ok(true);
                 }
                 state.progress.replay += 1;
@@ -173,7 +177,13 @@ fn train(
 }
 
 /// One update of every part on one batch; what the lead makes of it is what others may follow.
-fn step(job: &Job, steps: &Steps, state: &mut State, batch: &Batch) -> Result<()> {
+fn step(
+    job: &Job,
+    steps: &Steps,
+    state: &mut State,
+    batch: &Batch,
+    other: Option<&Batch>,
+) -> Result<()> {
     let progress = &state.progress;
     let stream = Stream::new(job.recipe.seed, "perturbation").at(progress.epoch as u64);
     let place = Place {
@@ -192,12 +202,12 @@ fn step(job: &Job, steps: &Steps, state: &mut State, batch: &Batch) -> Result<()
         if lost && part.arm.objective.follows() {
             member.diverge();
         }
-        if member.diverged() {
+        if member.stopped() {
             lost |= is_lead;
             continue;
         }
-        let done = member.step(part.arm, &job.recipe, batch, &place, lead.as_ref())?;
-        lost |= is_lead && member.diverged();
+        let done = member.step(part.arm, &job.recipe, batch, other, &place, lead.as_ref())?;
+        lost |= is_lead && member.stopped();
         if let (None, Some(perturbation), Some(attacker)) =
             (&lead, done, part.arm.objective.attack())
         {
@@ -219,43 +229,67 @@ fn close_epoch(
     let last = epoch == steps.epochs;
     let mut found = Vec::new();
     for (member, part) in state.members.iter().zip(&job.parts) {
-        if member.diverged() {
-            found.push((None, None));
+        if member.stopped() {
+            found.push(None);
             continue;
         }
-        let validation = validate(context, job, member.result(), epoch, last);
-        let weak = match part.arm.objective.attack() {
-            Some(attacker) if last => overfit::weak_attack(
-                &quiet(context),
-                member.result(),
-                attacker,
-                job.held_out.unwrap_or(job.split),
-                job.recipe.seed,
-            ),
-            _ => Ok(None),
-        };
-        match (validation, weak) {
-            (Err(error), _) | (_, Err(error)) if error.kind() == Kind::Interrupted => {
-                return Ok(false);
-            }
-            (validation, weak) => found.push((validation?, weak?)),
+        match assess(context, job, part, member, (epoch, last)) {
+            Err(error) if error.kind() == Kind::Interrupted => return Ok(false),
+            assessed => found.push(Some(assessed?)),
         }
     }
     state.progress = super::state::Progress { epoch, ..Default::default() };
-    for (place, (validation, weak)) in found.into_iter().enumerate() {
+    for (place, assessed) in found.into_iter().enumerate() {
+        let Some(Assessed { validation, guard, weak }) = assessed else { continue };
         let member = &mut state.members[place];
-        if member.diverged() {
-            continue;
-        }
-        let point = EpochPoint { validation, ..member.close_epoch(epoch) };
+        let robust = guard.map(|(accuracy, _)| accuracy);
+        let point = EpochPoint { validation, guard: robust, ..member.close_epoch(epoch) };
         member.tally.trained.curve.push(point.clone());
+        let updates = member.tally.trained.spent.updates;
+        on_epoch(place, &point, updates, Some(member.result()))?;
+        if let Some((_, fell)) = guard {
+            member.keep(fell)?;
+        }
         if let Some(weak) = weak {
             member.tally.trained.judge(weak);
         }
-        let updates = member.tally.trained.spent.updates;
-        on_epoch(place, &point, updates, Some(state.members[place].result()))?;
     }
     Ok(true)
+}
+
+/// What was measured after an epoch.
+struct Assessed {
+    validation: Option<Validation>,
+    /// Robust accuracy under the guard, and whether it fell too far.
+    guard: Option<(f64, bool)>,
+    /// Of the weights that the training gives, once it ends.
+    weak: Option<WeakAttack>,
+}
+
+fn assess(
+    context: &Context,
+    job: &Job,
+    part: &Part,
+    member: &Member,
+    (epoch, last): (i64, bool),
+) -> Result<Assessed> {
+    let (objective, seed, quiet) = (&part.arm.objective, job.recipe.seed, quiet(context));
+    let validation = validate(context, job, member.result(), epoch, last)?;
+    let before = member.tally.trained.curve.last().and_then(|point| point.guard);
+    let guard = objective
+        .guard()
+        .map(|guard| overfit::guarded(&quiet, member.result(), guard, job.split, seed, before));
+    let guard = guard.transpose()?;
+    let fell = guard.is_some_and(|(_, fell)| fell);
+    let given = member.before.as_ref().filter(|_| fell).unwrap_or(member.result());
+    let weak = match objective.attack() {
+        Some(attacker) if last || fell => {
+            let split = job.held_out.unwrap_or(job.split);
+            overfit::weak_attack(&quiet, given, attacker, split, seed)?
+        }
+        _ => None,
+    };
+    Ok(Assessed { validation, guard, weak })
 }
 
 /// The accuracies that the job wants after this epoch.

@@ -135,4 +135,5 @@ def main():
     fixture.save(__file__, out, tolerance=1e-5, suffix=".safetensors")
 
 
-main()
+if __name__ == "__main__":
+    main()

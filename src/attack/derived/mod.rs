@@ -38,8 +38,8 @@ pub struct Clean<'a> {
 }
 
 impl Clean<'_> {
-    /// The images plus `delta`, clamped to [0,1]. `norms`, of shape (N), are then made up for as
-    /// far as the range lets them.
+    /// The images plus `delta`, clamped to [0,1]; with `norms`, of shape (N), moved along `delta`
+    /// until the clamped perturbation is that long, or as far as the range goes.
     fn put(&self, delta: &Tensor, norms: Option<&Tensor>) -> Result<Perturbation> {
         let x = self.x.f_detach()?;
         let adversarial = match norms {
@@ -68,7 +68,8 @@ pub trait Derivation {
 pub const DERIVATIONS: &[&str] =
     &["same", "random_sign", "shuffled", "within_class", "other_class", "phase_scrambled", "noise"];
 
-/// The derivation of this name, which keeps norms:
+/// The derivation of this name, which keeps norms. An image without such a partner is left as it
+/// is.
 ///
 /// * `same`: the perturbations as they are,
 /// * `random_sign`: times +1 or -1, each with probability 1/2,

@@ -45,8 +45,9 @@ pub fn bind(binder: &mut Binder) {
             "curve",
             "list",
             "One map per finished epoch: epoch, loss, accuracy and norm of the perturbations. With \
-             eval_every also val_accuracy and val_robust_accuracy; check tells what the \
-             perturbations of the first batch did, as that of attack::perturb.",
+             eval_every also val_accuracy and val_robust_accuracy, with a guard guard_accuracy; \
+             check tells what the perturbations of the first batch did, as that of \
+             attack::perturb.",
             trained!("r.curve.map(|point| point.epoch)"),
             "[1]"
         ),
@@ -196,5 +197,6 @@ pub(super) fn point_map(point: &EpochPoint) -> Map {
         ("check".into(), point.check.as_ref().map_or(Dynamic::UNIT, |c| check_map(c).into())),
         ("val_accuracy".into(), optional(validation.map(|v| v.accuracy))),
         ("val_robust_accuracy".into(), optional(validation.and_then(|v| v.robust_accuracy))),
+        ("guard_accuracy".into(), optional(point.guard)),
     ])
 }

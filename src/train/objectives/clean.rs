@@ -1,6 +1,6 @@
 //! Training on the images as they are.
 
-use super::{Build, Moment, Objective, Passes, Step};
+use super::{Arm, Build, Moment, Objective, Passes, Step};
 use crate::attack::{Attacker, Cost};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
@@ -9,10 +9,28 @@ use std::rc::Rc;
 
 /// Mean cross-entropy on clean images, for as many passes as a budget allows.
 struct Clean {
-    budget: Option<(Cost, Unit)>,
+    budget: Option<(Budget, Unit)>,
 }
 
-/// What is matched to training on an attack.
+/// Whose cost is matched.
+enum Budget {
+    Attack(Cost),
+    Objective(Rc<dyn Objective>),
+}
+
+impl Budget {
+    /// What an update costs, and the number of updates in units of clean training's.
+    fn of(&self, images: &Split) -> Result<(Passes, f64)> {
+        Ok(match self {
+            Self::Attack(cost) => (Passes::of_attack(*cost), 1.0),
+            Self::Objective(other) => {
+                (other.passes(), other.stretch(images)? * other.replays().max(1) as f64)
+            }
+        })
+    }
+}
+
+/// What is matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Updates,
@@ -49,11 +67,12 @@ impl Objective for Clean {
     }
 
     fn stretch(&self, images: &Split) -> Result<f64> {
-        let Some((cost, unit)) = self.budget else { return Ok(1.0) };
-        let attack = (cost.forwards + cost.backwards) as f64;
-        Ok(match unit {
-            Unit::Updates | Unit::Images => 1.0,
-            Unit::DistinctInputs if images.is_random() => 1.0,
+        let Some((budget, unit)) = &self.budget else { return Ok(1.0) };
+        let (passes, updates) = budget.of(images)?;
+        let (matched, own) = match unit {
+            Unit::Updates => (1, 1),
+            Unit::Images => (passes.images, 1),
+            Unit::DistinctInputs if images.is_random() => (passes.given + passes.fresh, 1),
             Unit::DistinctInputs => {
                 return Err(Error::usage(format!(
                     "train: match_budget in distinct_inputs expected images that differ from \
@@ -64,19 +83,23 @@ impl Objective for Clean {
                 .hint("no length of training on the same images spends it")
                 .hint("give the dataset a random train_transform, or match \"flops\""));
             }
-            Unit::Forwards => (cost.forwards + 1) as f64,
-            Unit::Passes => (attack + 2.0) / 2.0,
-            Unit::Flops => (attack + 3.0) / 3.0,
-        })
+            Unit::Forwards => (passes.forwards, 1),
+            Unit::Passes => (passes.forwards + passes.to_images + passes.to_weights, 2),
+            Unit::Flops => (passes.flops(), 3),
+        };
+        Ok(updates * matched as f64 / own as f64)
     }
 }
 
 fn build(args: &Args) -> Result<(Rc<dyn Objective>, String)> {
-    let attacker = args.optional_handle::<Attacker>("match_budget")?;
+    let attacker = args.handle_if::<Attacker>("match_budget")?;
+    let arm = args.handle_if::<Arm>("match_budget")?;
+    let budget = attacker
+        .map(|attacker| Budget::Attack(attacker.attack.cost()))
+        .or(arm.map(|arm| Budget::Objective(arm.objective)));
     let unit = Unit::named(args.text("unit")?);
-    let label = if attacker.is_some() { "clean, budget matched" } else { "clean" };
-    let budget = attacker.map(|attacker| (attacker.attack.cost(), unit));
-    Ok((Rc::new(Clean { budget }), label.to_owned()))
+    let label = if budget.is_some() { "clean, budget matched" } else { "clean" };
+    Ok((Rc::new(Clean { budget: budget.map(|budget| (budget, unit)) }), label.to_owned()))
 }
 
 /// `train::clean`.
@@ -85,18 +108,18 @@ pub const ENTRY: Entry<Build> = Entry {
         name: "clean",
         home: Home::Namespace("train"),
         doc: "Trains on the images as they are. With match_budget the schedule is stretched until \
-              as much of `unit` is spent as training on that attack spends: the control for \
-              \"adversarial training sees more samples\". Training on PGD makes as many updates \
-              on as many images as clean training, so that units \"updates\" and \"images\" stretch \
-              nothing; \"flops\" counts one network for a forward pass and for a backward pass to \
+              as much of `unit` is spent as training on that attack, or with that objective, \
+              spends: the control for \"adversarial training sees more samples\". Training on PGD \
+              makes as many updates on as many images as clean training, so that units \"updates\" \
+              and \"images\" stretch nothing; \"flops\" counts one network for a forward pass and for a backward pass to \
               the images, and two for one to the weights.",
         inputs: &[],
         params: &[
             Param::label("Name in tables and plots."),
             Param::optional(
                 "match_budget",
-                Kind::Handle("attack"),
-                "Attack whose training cost is matched.",
+                Kind::Either { words: &[], kinds: &["attack", "objective"] },
+                "Attack or objective whose training cost is matched.",
             ),
             Param {
                 name: "unit",

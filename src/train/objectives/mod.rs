@@ -1,17 +1,26 @@
 //! Objectives: what one step of a training minimises, one file each.
 
 mod clean;
+mod fast;
+mod free;
+mod grad_norm;
+#[cfg(test)]
+mod laws;
+mod mixed;
+#[cfg(test)]
+pub(super) mod parity;
 mod perturbed;
+mod trades;
 mod yoked;
 
-use crate::attack::{Attacker, Perturbation};
+use crate::attack::{Attacker, Cost, Perturbation};
 use crate::dataset::{Batch, Split};
 use crate::error::Result;
 use crate::lineage::Lineage;
 use crate::model::{Draws, Network};
-use crate::registry::{Args, Entry, Handle};
+use crate::registry::{Args, Entry, Handle, Kind, Param};
 use crate::seed::Stream;
-use crate::threat_model::NormBall;
+use crate::threat_model::{Norm, NormBall};
 use std::any::Any;
 use std::rc::Rc;
 use tch::{Reduction, Tensor};
@@ -59,6 +68,22 @@ pub trait Objective {
     fn follows(&self) -> bool {
         false
     }
+
+    /// Whether its steps have a leaf.
+    fn carries(&self) -> bool {
+        false
+    }
+
+    /// The random views that it takes of each batch: one, or two with [`Moment::other`].
+    fn views(&self) -> i64 {
+        1
+    }
+
+    /// An attack that is tried after every epoch: where the network resists it far less than the
+    /// epoch before, the training ends with the weights of the epoch before.
+    fn guard(&self) -> Option<&Attacker> {
+        None
+    }
 }
 
 /// One step as an objective sees it.
@@ -67,6 +92,8 @@ pub struct Moment<'a> {
     pub network: &'a Network,
     /// The images.
     pub batch: &'a Batch,
+    /// The same images in another random view, where some objective of the job takes two.
+    pub other: Option<&'a Batch>,
     /// The stream of the epoch, from which draws for single images derive.
     pub stream: Stream,
     /// The share of the training that is done, in [0, 1).
@@ -134,20 +161,30 @@ impl Step {
 pub struct Passes {
     /// Images that enter the update.
     pub images: i64,
+    /// Different ones among them that are as the data set gives them.
+    pub given: i64,
+    /// Different ones among them that are new each time, whatever the data set gives.
+    pub fresh: i64,
     /// Forward passes.
     pub forwards: i64,
     /// Backward passes to the images.
     pub to_images: i64,
     /// Backward passes to the weights; one through a gradient counts twice.
     pub to_weights: i64,
-    /// Whether the images are new ones each time, whatever the data set gives.
-    pub fresh: bool,
 }
 
 impl Passes {
     /// One forward and one backward pass on images as they are.
     pub const CLEAN: Self =
-        Self { images: 1, forwards: 1, to_images: 0, to_weights: 1, fresh: false };
+        Self { images: 1, given: 1, fresh: 0, forwards: 1, to_images: 0, to_weights: 1 };
+    /// One forward and one backward pass on images made of them.
+    pub const PERTURBED: Self = Self { given: 0, fresh: 1, ..Self::CLEAN };
+
+    /// Training on what an attack of this cost makes of the images.
+    pub fn of_attack(cost: Cost) -> Self {
+        let forwards = cost.forwards + 1;
+        Self { forwards, to_images: cost.backwards, ..Self::PERTURBED }
+    }
 
     /// Multiplications in units of one forward pass.
     pub fn flops(&self) -> i64 {
@@ -210,4 +247,29 @@ impl Handle for Arm {
 pub type Build = fn(&Args) -> Result<(Rc<dyn Objective>, String)>;
 
 /// All objectives, in the order of the manual.
-pub const OBJECTIVES: &[&Entry<Build>] = &[&clean::ENTRY, &perturbed::ENTRY, &yoked::ENTRY];
+pub const OBJECTIVES: &[&Entry<Build>] = &[
+    &clean::ENTRY,
+    &fast::ENTRY,
+    &free::ENTRY,
+    &grad_norm::ENTRY,
+    &mixed::ENTRY,
+    &perturbed::ENTRY,
+    &trades::ENTRY,
+    &yoked::ENTRY,
+];
+
+/// The option `norm` of objectives that perturb by themselves.
+const NORM: Param = Param::choice("norm", &["linf", "l2"], NormBall::NORM.doc);
+/// Their option `eps`.
+const EPS: Param = Param::optional(
+    "eps",
+    Kind::Float { min: 0.0, max: f64::INFINITY },
+    "Largest norm of a perturbation, in pixels of [0,1]; 8/255, or 0.5 for l2, if left out.",
+);
+
+/// Reads [`NORM`] and [`EPS`].
+fn ball(args: &Args) -> Result<NormBall> {
+    let norm = NormBall::norm_of(args)?;
+    let usual = if norm == Norm::L2 { 0.5 } else { 8.0 / 255.0 };
+    Ok(NormBall { norm, eps: args.optional_float(EPS.name)?.unwrap_or(usual) })
+}

@@ -9,10 +9,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use tch::Tensor;
 
-struct Perturbed {
+/// Mean cross-entropy on what an attack makes of the images.
+pub(super) struct Perturbed {
     attacker: Attacker,
     eps_warmup: f64,
     frozen: Frozen,
+}
+
+impl Perturbed {
+    /// Training on `attacker`, whose eps rises over this share of the training.
+    pub fn new(attacker: Attacker, eps_warmup: f64) -> Self {
+        Self { attacker, eps_warmup, frozen: Frozen::default() }
+    }
 }
 
 /// The copy that an attack sees, its memory reused from step to step.
@@ -70,9 +78,7 @@ impl Objective for Perturbed {
     }
 
     fn passes(&self) -> Passes {
-        let cost = self.attacker.attack.cost();
-        let forwards = cost.forwards + 1;
-        Passes { forwards, to_images: cost.backwards, fresh: true, ..Passes::CLEAN }
+        Passes::of_attack(self.attacker.attack.cost())
     }
 
     fn attack(&self) -> Option<&Attacker> {
@@ -83,8 +89,7 @@ impl Objective for Perturbed {
 fn build(args: &Args) -> Result<(Rc<dyn Objective>, String)> {
     let attacker: Attacker = args.handle("attack")?;
     let label = attacker.label();
-    let eps_warmup = args.float("eps_warmup")?;
-    Ok((Rc::new(Perturbed { attacker, eps_warmup, frozen: Frozen::default() }), label))
+    Ok((Rc::new(Perturbed::new(attacker, args.float("eps_warmup")?)), label))
 }
 
 /// `train::perturbed`.

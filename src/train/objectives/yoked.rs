@@ -31,7 +31,7 @@ impl Objective for Yoked {
     }
 
     fn passes(&self) -> Passes {
-        Passes { fresh: true, ..Passes::CLEAN }
+        Passes::PERTURBED
     }
 
     fn follows(&self) -> bool {
