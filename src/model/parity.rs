@@ -160,7 +160,7 @@ impl Comparison<'_> {
         let gradient = gradient(logits, x);
         self.compare(&format!("{mode}.gradient_norm"), path, &gradient.norm());
         // Without AVX-512 the pixels are 2e-3 off while the norm agrees: sums round differently, and
-        // near ties in VGG's max pooling send a gradient to the neighbour.
+        // near ties in VGG's max pooling may send a gradient to the neighbour; this was not traced.
         let flipped = (self.architecture, path) == ("vgg16_bn", " folded");
         if flipped && !cpu_capability().unwrap().starts_with("AVX512") {
             return;

@@ -60,6 +60,15 @@ fn training_on_pgd_resumes_bit_for_bit() {
     with_both_optimizers(&alone("perturbed"));
 }
 
+/// Each batch is used four times in a row, so that cuts fall between these too.
+#[test]
+fn free_training_resumes_bit_for_bit() {
+    for name in optimizer::NAMES {
+        let more = [("epochs", Value::Int(12)), ("optimizer", Value::Text((*name).to_owned()))];
+        cut(&alone("free"), &options(&more), &[1, 7, 20, 33, 40, 59]);
+    }
+}
+
 #[test]
 fn a_lockstep_resumes_bit_for_bit() {
     with_both_optimizers(&|| {
