@@ -273,26 +273,31 @@ pub struct Measured {
 }
 
 /// Runs the program; one that takes a minute is killed.
+///
+/// Its peak is what the kernel notes of its own memory, asked every few milliseconds: the peak in
+/// its resource usage begins at that of the process that spawned it.
 pub fn measured(lab: &Lab, arguments: &[&str]) -> Measured {
     let path = |name: &str| lab.path().join(name);
     let mut command = lab.command(arguments);
     command.stdout(File::create(path("out")).unwrap());
     command.stderr(File::create(path("err")).unwrap());
     let mut child = command.spawn().expect("the program starts");
-    let (status, usage) = end(&mut child);
+    let (status, usage, mebibytes) = end(&mut child);
     let read = |name: &str| String::from_utf8_lossy(&fs::read(path(name)).unwrap()).into_owned();
     let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
     Measured {
         seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        mebibytes: usage.ru_maxrss / 1024,
+        mebibytes,
         ran: Ran { code, out: read("out"), err: read("err") },
     }
 }
 
-fn end(child: &mut Child) -> (i32, libc::rusage) {
+fn end(child: &mut Child) -> (i32, libc::rusage, i64) {
     let started = Instant::now();
+    let mut peak = 0;
     loop {
+        peak = peak.max(peak_of(child.id()).unwrap_or(0));
         let mut status = 0;
         // SAFETY: zeros are a value of this plain structure.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -301,13 +306,21 @@ fn end(child: &mut Child) -> (i32, libc::rusage) {
             libc::wait4(child.id() as i32, &raw mut status, libc::WNOHANG, &raw mut usage)
         };
         if ended != 0 {
-            return (status, usage);
+            assert!(peak > 0, "no peak of memory was seen");
+            return (status, usage, peak);
         }
         if started.elapsed() > Duration::from_secs(60) {
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The most memory that a running program has had, in MiB.
+fn peak_of(process: u32) -> Option<i64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<i64>().ok().map(|kibibytes| kibibytes / 1024)
 }
 
 /// The processor time of an empty script, in seconds.
