@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const LIBTORCH_VERSION: &str = "2.13.0";
-const HEADERS: [&str; 2] = ["src/torch/guarded.h", "src/torch/winograd.h"];
+const HEADERS: [&str; 3] =
+    ["src/torch/guarded.h", "src/torch/winograd.h", "src/torch/winograd_kernel.h"];
 
 fn main() {
     let lib =

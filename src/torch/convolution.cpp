@@ -59,20 +59,26 @@ struct Convolution : torch::autograd::Function<Convolution> {
       gradient = at::threshold_backward(gradient, out, 0);
     const bool to_x = ctx->needs_input_grad(0), to_weight = ctx->needs_input_grad(1);
     // A gradient of the gradient goes through libtorch's own formulas.
-    const bool fast = to_x && !at::GradMode::is_enabled() &&
-                      winograd::serves(x, weight, stride, padding);
+    const bool fast = !at::GradMode::is_enabled() && winograd::serves(x, weight, stride, padding);
+    // A tap that few pixels reach may have a gradient of zero, of which AdamW makes no step; of a
+    // rounding error it makes a whole one. So few pixels are summed one by one.
+    const bool fast_to_weight = fast && to_weight && std::min(x.size(2), x.size(3)) >= 4 &&
+                                x.numel() / x.size(1) >= 1024;
     variable_list result(4);
-    if (fast) {
+    if (fast && to_x) {
       const auto points = flipped.defined() ? flipped : winograd::transform(weight, true);
       result[0] = winograd::convolve(gradient, points, weight.size(1), {}, {}, false);
     }
-    if ((to_x && !fast) || to_weight) {
+    if (fast_to_weight)
+      result[1] = winograd::weight_gradient(x, gradient);
+    if ((to_x && !fast) || (to_weight && !fast_to_weight)) {
       auto [of_x, of_weight, of_bias] = at::convolution_backward(
           gradient, x, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
-          {0, 0}, groups, {to_x && !fast, to_weight, false});
+          {0, 0}, groups, {to_x && !fast, to_weight && !fast_to_weight, false});
       if (of_x.defined())
         result[0] = of_x;
-      result[1] = of_weight;
+      if (of_weight.defined())
+        result[1] = of_weight;
     }
     // Without a shortcut there is no third edge to ask about.
     if (ctx->saved_data["shortcut"].toBool() && ctx->needs_input_grad(2))

@@ -17,4 +17,8 @@ at::Tensor transform(const at::Tensor &weight, bool flipped);
 at::Tensor convolve(const at::Tensor &x, const at::Tensor &transformed, int64_t channels,
                     const at::Tensor &bias, const at::Tensor &shortcut, bool relu);
 
+// The gradient with respect to the weight (O, C, 3, 3) of a convolution of x, given that with
+// respect to its output. It does not depend on the number of threads.
+at::Tensor weight_gradient(const at::Tensor &x, const at::Tensor &of_output);
+
 } // namespace winograd
