@@ -49,3 +49,89 @@ impl Precision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::forward::{Draws, Pass};
+    use super::super::graph::plan::{self, Fused, Layers};
+    use super::super::network::Network;
+    use super::super::tests::spec;
+    use super::*;
+    use crate::seed::Stream;
+    use std::cell::RefCell;
+    use tch::{Device, Tensor};
+
+    /// Layers that keep what the first of them reads and gives.
+    struct Watched<'a, L> {
+        layers: &'a L,
+        first: RefCell<Vec<Tensor>>,
+    }
+
+    impl<L: Layers> Layers for Watched<'_, L> {
+        fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+            let y = self.layers.layer(fused, x, shortcut)?;
+            if fused.input == 0 {
+                *self.first.borrow_mut() = vec![x.copy(), y.copy()];
+            }
+            Ok(y)
+        }
+
+        fn dropout(&self, index: usize, p: f64, x: &Tensor) -> Result<Tensor> {
+            self.layers.dropout(index, p, x)
+        }
+    }
+
+    /// What the first layer reads and gives for pixels `x`.
+    fn first(network: &Network, layers: &impl Layers, x: &Tensor) -> (Tensor, Tensor) {
+        let watched = Watched { layers, first: RefCell::default() };
+        let pixels = network.architecture().normalised(x).unwrap();
+        let _ = plan::run(network.steps(), pixels, &watched).unwrap();
+        let mut seen = watched.first.into_inner();
+        let y = seen.pop().unwrap();
+        (seen.pop().unwrap(), y)
+    }
+
+    fn cosine(a: &Tensor, b: &Tensor) -> f64 {
+        let [a, b] = [a, b].map(|tensor| tensor.to_kind(Kind::Double));
+        ((&a * &b).sum(Kind::Double) / (a.norm() * b.norm())).double_value(&[])
+    }
+
+    #[test]
+    fn a_small_perturbation_of_a_large_image_reaches_the_first_layer_whole() {
+        let (size, eps) = (224, 0.05);
+        let options = [("width", 16.into()), ("size", size.into()), ("std", 0.25.into())];
+        let architecture = spec("resnet18", &options).architecture;
+        let stream = Stream::new(0, "init");
+        let network = Network::new(&architecture, 10, stream, Device::Cpu).unwrap();
+        let half = network.copy().unwrap().at(Precision::Bf16);
+        let mut generator = Stream::new(0, "pixels").generator();
+        let mut random = |normal: bool| {
+            let mut draw = || if normal { generator.normal() } else { generator.uniform() };
+            let values: Vec<f32> = (0..3 * size * size).map(|_| draw()).collect();
+            Tensor::from_slice(&values).view([1, 3, size, size])
+        };
+        let (x, delta) = (random(false) * 0.8 + 0.1, random(true));
+        let moved = &x + &delta / delta.norm() * eps;
+
+        let folded = |precision| network.folded_at(precision).unwrap();
+        let [exact, rounded] = [Precision::F32, Precision::Bf16].map(folded);
+        let training = Some(Draws { stream, ids: &[0] });
+        let passes = |x: &Tensor| {
+            [
+                (first(&network, &exact, x), first(&network, &rounded, x)),
+                (
+                    first(&network, &Pass { network: &network, training }, x),
+                    first(&half, &Pass { network: &half, training }, x),
+                ),
+            ]
+        };
+        for ((at, at_half), (to, to_half)) in passes(&x).into_iter().zip(passes(&moved)) {
+            let seen = &to_half.0 - &at_half.0;
+            assert!(cosine(&seen, &(&to.0 - &at.0)) > 0.999);
+            // What is read is computed with in f32, and rounded once.
+            assert_eq!(to_half.1, to.1.to_kind(Kind::BFloat16));
+            let short = |x: &Tensor| x.to_kind(Kind::BFloat16).to_kind(Kind::Float);
+            assert!(cosine(&(short(&to.0) - short(&at.0)), &seen) < 0.5, "pixels of bf16 lose it");
+        }
+    }
+}
