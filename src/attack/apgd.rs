@@ -1,8 +1,8 @@
 //! Auto-PGD: projected gradient ascent that chooses its own step size.
 
-use super::auto_attack::Stage;
 use super::losses::{Goal, Loss};
 use super::sparse::{Sparsity, sparse_step};
+use super::stage::Stage;
 use super::{Attack, Best, Build, Cost, Part, Pass, Perturbation, Target, correct, of_images};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};

@@ -4,12 +4,13 @@ use super::apgd::Apgd;
 use super::fab::Fab;
 use super::losses::Loss;
 use super::square::Square;
+use super::stage::Stage;
 use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::threat_model::{Norm, NormBall, Start, ThreatModel};
 use std::rc::Rc;
-use tch::{Tensor, no_grad_guard};
+use tch::no_grad_guard;
 
 /// `attack::auto_attack`.
 pub const ENTRY: Entry<Build> = Entry {
@@ -47,12 +48,6 @@ pub const ENTRY: Entry<Build> = Entry {
     },
     build,
 };
-
-/// An attack that takes the logits of the images as they are from those who know them.
-pub(super) trait Stage: Attack {
-    /// [`Attack::perturb`] with these logits, which saves the first of its forward passes.
-    fn perturb_known(&self, target: &Target<'_>, logits: &Tensor) -> Result<Perturbation>;
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
@@ -173,7 +168,7 @@ mod tests {
     use crate::registry::Value;
     use crate::seed::Stream;
     use std::cell::Cell;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     /// Ten classes that no pixel changes; counts passes.
     struct Deaf(Cell<i64>);

@@ -1,8 +1,8 @@
 //! Fast adaptive boundary attack: the nearest adversarial image by projections.
 
-use super::auto_attack::Stage;
 use super::boundary::nearest;
 use super::losses::{Goal, Loss};
+use super::stage::Stage;
 use super::{Attack, Build, Cost, Part, Perturbation, Target, correct, of_images};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};

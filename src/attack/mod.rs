@@ -29,6 +29,7 @@ mod perturb;
 mod pgd;
 mod sparse;
 mod square;
+mod stage;
 mod vat;
 
 pub use derived::{Clean, DERIVATIONS, Derivation, derivation};
@@ -280,6 +281,10 @@ pub trait Attack {
     /// The same attack with another goal, where it has none of its own and can be given one.
     fn towards(&self, _: Goal) -> Option<Rc<dyn Attack>> {
         None
+    }
+    /// How many derivations it is made of, one around another: each draws from a stream of its own.
+    fn derivations(&self) -> u64 {
+        0
     }
     /// Tells it the session that it was made in, for attacks with a model of their own.
     fn enter(&self, _: &Context) {}

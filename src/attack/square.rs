@@ -1,7 +1,7 @@
 //! Square attack: random search without gradients.
 
-use super::auto_attack::Stage;
 use super::losses::{at, others};
+use super::stage::Stage;
 use super::{Attack, Build, Cost, Perturbation, Target, correct};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};

@@ -120,7 +120,7 @@ impl<D: Derivation> Attack for Composed<D> {
         let given = self.inner.perturb(target)?;
         let _guard = no_grad_guard();
         let Target { x, y, ids, .. } = *target;
-        let stream = target.stream.at(u64::MAX);
+        let stream = target.stream.at(u64::MAX - self.inner.derivations());
         self.derivation.derive(&given, &Clean { x, y, ids, stream, ball: self.ball() })
     }
 
@@ -132,8 +132,16 @@ impl<D: Derivation> Attack for Composed<D> {
         self.inner.ball()
     }
 
+    fn strength(&self) -> String {
+        self.inner.strength()
+    }
+
     fn per_example(&self) -> bool {
         self.inner.per_example() && self.derivation.per_example()
+    }
+
+    fn derivations(&self) -> u64 {
+        self.inner.derivations() + 1
     }
 
     fn is_control(&self) -> bool {

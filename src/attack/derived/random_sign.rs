@@ -35,7 +35,9 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::in_the_middle;
-    use tch::Kind;
+    use crate::attack::laws::{attacker, run, with};
+    use crate::attack::linear::linear;
+    use tch::{Kind, Tensor};
 
     #[test]
     fn half_of_the_perturbations_turn_round_and_nothing_else_changes() {
@@ -50,5 +52,19 @@ mod tests {
         // Of values that are uniform in [-s, s], s from 0 to 0.3.
         let mean = found.delta.mean_dim([0i64].as_slice(), false, Kind::Double);
         assert!(mean.abs().max().double_value(&[]) < 4.0 * 0.1 / 2000f64.sqrt());
+    }
+
+    #[test]
+    fn one_around_another_draws_signs_of_its_own() {
+        let (model, (x, y)) = linear();
+        let batch = (Tensor::cat(&[&x; 20], 0), Tensor::cat(&[&y; 20], 0));
+        let once = attacker("random_sign", &[("eps", 0.1.into())]);
+        let twice = with("random_sign", &once, &[]);
+        let [one, two] = [&once, &twice].map(|attacker| run(attacker, &model, &batch, 0).delta);
+        let images = batch.1.size()[0];
+        let dims: &[i64] = &[1, 2, 3];
+        let turned = (one * two).sum_dim_intlist(dims, false, Kind::Double);
+        let turned = turned.lt(0.0).sum(Kind::Int64).int64_value(&[]);
+        assert!(images / 4 < turned && turned < images * 3 / 4, "{turned} of {images}");
     }
 }

@@ -82,6 +82,18 @@ impl Attack for Transferred {
         self.inner.ball()
     }
 
+    fn strength(&self) -> String {
+        self.inner.strength()
+    }
+
+    fn in_box(&self) -> bool {
+        self.inner.in_box()
+    }
+
+    fn derivations(&self) -> u64 {
+        self.inner.derivations()
+    }
+
     fn per_example(&self) -> bool {
         self.inner.per_example()
     }
