@@ -1,8 +1,9 @@
-"""Compares one adversarial training step of rtscript with the peer's, in alternation.
+"""Compares rtscript with PyTorch in alternation: speed and peak memory.
 
-Usage: compare.py [CONFIG...] [--rounds N] [--threads N]; a CONFIG is cifar, imagenet or small, with
-its batch size or another one (cifar:16). Cargo builds our side. Both sides stay alive, so that
-start-up does not count; the first round warms up and is left out.
+Usage: compare.py [CONFIG...] [--task step|evaluate] [--precision f32|bf16] [--peer eager|autocast]
+[--rounds N] [--threads N]. A CONFIG is cifar, tiny, imagenet or small, with its batch size or
+another one (cifar:16). Cargo builds our side. Both sides stay alive, so that start-up does not count;
+the first round warms up and is left out.
 """
 
 import argparse
@@ -14,18 +15,18 @@ import sys
 
 
 class Side:
-    """A process that does one step per line."""
+    """A process that does the task once per line."""
 
     def __init__(self, command):
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.walls, self.cpus = [], []
+        self.walls, self.cpus, self.peak = [], [], 0
 
     def step(self, count):
         self.process.stdin.write("step\n")
         self.process.stdin.flush()
-        wall, cpu, _ = map(float, self.process.stdout.readline().split())
+        wall, cpu, _, self.peak = map(float, self.process.stdout.readline().split())
         if count:
             self.walls.append(wall)
             self.cpus.append(cpu)
@@ -37,27 +38,31 @@ class Side:
 
 def built():
     """The path of our side, built by cargo."""
-    command = ["cargo", "build", "--locked", "--release", "--bench", "pgd_step"]
+    command = ["cargo", "build", "--locked", "--release", "--bench", "pgd"]
     output = subprocess.run(
         [*command, "--message-format=json"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     artifacts = map(json.loads, output.splitlines())
-    return next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "pgd_step")
+    return next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "pgd")
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("configs", nargs="*", default=["cifar", "imagenet"])
+    parser.add_argument("configs", nargs="*", default=["cifar", "tiny", "imagenet"])
+    parser.add_argument("--task", choices=["step", "evaluate"], default="step")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
+    parser.add_argument("--peer", choices=["eager", "autocast"], default="eager")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    peer_script = str(pathlib.Path(__file__).with_name("pgd_step.py"))
+    peer_script = str(pathlib.Path(__file__).with_name("pgd.py"))
     program = built()
-    print("config       peer s  ours s  wall ratio [min, max]   peer cpu  ours cpu  cpu ratio")
+    print(f"{options.task}: ours in {options.precision}, peer {options.peer}")
+    print("config       peer s  ours s  wall ratio [min, max]   cpu ratio   peer MiB  ours MiB  ours/peer")
     for config in options.configs:
-        rest = [config, str(options.threads)]
-        peer = Side([sys.executable, peer_script, *rest])
-        ours = Side([program, *rest])
+        threads = str(options.threads)
+        peer = Side([sys.executable, peer_script, options.task, config, options.peer, threads])
+        ours = Side([program, options.task, config, options.precision, threads])
         for round_ in range(options.rounds + 1):
             peer.step(round_ > 0)
             ours.step(round_ > 0)
@@ -69,7 +74,7 @@ def main():
         print(
             f"{config:11}  {median(peer.walls):6.3f}  {median(ours.walls):6.3f}"
             f"  {median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]      "
-            f"  {median(peer.cpus):8.3f}  {median(ours.cpus):8.3f}  {median(cpu_ratios):.2f}",
+            f"  {median(cpu_ratios):9.2f}  {peer.peak:9.0f} {ours.peak:9.0f}  {ours.peak / peer.peak:9.2f}",
             flush=True,
         )
 

@@ -18,10 +18,12 @@ namespace {
 
 // Channels come in multiples of CHANNELS, tiles in multiples of ROWS.
 constexpr int64_t CHANNELS = 16, POINTS = 16, ROWS = 6;
-// Tiles per block: their 16 products for 64 channels stay in the second-level cache.
-constexpr int64_t BLOCK = 32 * ROWS;
 // Tiles per block of the weights' gradient: a panel of them stays in the first-level cache.
 constexpr int64_t CORRELATED = 256;
+
+// Between the points of a block: a multiple of 4096 bytes would send the 16 of a tile to one set of
+// the cache.
+int64_t apart(int64_t floats) { return floats + CHANNELS; }
 
 struct Pixels {
   const float *values;
@@ -37,7 +39,9 @@ struct Image {
 
 // What differs between processors; winograd_kernel.h says what each function does.
 struct Kernels {
-  int64_t lanes;
+  // Floats of a register; tiles per block, whose 16 products for 64 channels stay in the
+  // second-level cache.
+  int64_t lanes, block;
   int64_t (*panel_width)(int64_t columns);
   void (*multiply_all)(const float *left, const float *right, float *product, int64_t rows,
                        int64_t in, int64_t out);
@@ -58,6 +62,7 @@ namespace avx512 {
 #define TARGET "avx512f"
 #define LANES 16
 #define WIDEST 4
+#define BLOCK (32 * ROWS)
 #include "winograd_kernel.h"
 } // namespace avx512
 
@@ -65,6 +70,7 @@ namespace avx2 {
 #define TARGET "avx2,fma"
 #define LANES 8
 #define WIDEST 2
+#define BLOCK (16 * ROWS)
 #include "winograd_kernel.h"
 } // namespace avx2
 
@@ -113,14 +119,15 @@ at::Tensor convolve(const at::Tensor &input, const at::Tensor &transformed, int6
   const int64_t across = (width + 1) / 2, per_image = (height + 1) / 2 * across;
   const int64_t tiles = x.size(0) * per_image, threads = at::get_num_threads();
   const int64_t share = (tiles + threads - 1) / threads;
-  const int64_t block = std::min(BLOCK, (share + ROWS - 1) / ROWS * ROWS);
+  const int64_t block = std::min(with.block, (share + ROWS - 1) / ROWS * ROWS);
   const float *from = x.const_data_ptr<float>(), *weights = transformed.const_data_ptr<float>();
   const float *residual = added.defined() ? added.const_data_ptr<float>() : nullptr;
   const Image image{result.data_ptr<float>(), bias.defined() ? bias.const_data_ptr<float>() : nullptr,
                     residual, relu, height, width, channels};
   at::parallel_for(0, block ? (tiles + block - 1) / block : 0, 1, [&](int64_t begin, int64_t end) {
-    at::Tensor spectra = at::empty({POINTS, block, in}, x.options());
-    at::Tensor products = at::empty({POINTS, block, channels}, x.options());
+    const int64_t to_spectrum = apart(block * in), to_product = apart(block * channels);
+    at::Tensor spectra = at::empty({POINTS, to_spectrum}, x.options());
+    at::Tensor products = at::empty({POINTS, to_product}, x.options());
     float *spectrum = spectra.data_ptr<float>(), *product = products.data_ptr<float>();
     for (int64_t b = begin; b < end; b++) {
       const int64_t first = b * block, count = std::min(tiles - first, block);
@@ -129,12 +136,12 @@ at::Tensor convolve(const at::Tensor &input, const at::Tensor &transformed, int6
         const int64_t number = (first + t) / per_image, tile = (first + t) % per_image;
         const Pixels source{from + number * height * width * in, height, width, in};
         with.read_tile(source, in, tile / across * 2 - 1, tile % across * 2 - 1, spectrum + t * in,
-                       block * in);
+                       to_spectrum);
       }
       for (int64_t p = 0; p < POINTS; p++) {
-        float *part = spectrum + p * block * in;
+        float *part = spectrum + p * to_spectrum;
         std::memset(part + count * in, 0, (rows - count) * in * sizeof(float));
-        with.multiply_all(part, weights + p * in * channels, product + p * block * channels, rows,
+        with.multiply_all(part, weights + p * in * channels, product + p * to_product, rows,
                           in, channels);
       }
       for (int64_t t = 0; t < count; t++) {
@@ -143,7 +150,7 @@ at::Tensor convolve(const at::Tensor &input, const at::Tensor &transformed, int6
         Image target = image;
         target.out += offset;
         target.shortcut = residual ? residual + offset : nullptr;
-        with.write_tile(product + t * channels, block * channels, target, tile / across * 2,
+        with.write_tile(product + t * channels, to_product, target, tile / across * 2,
                         tile % across * 2);
       }
     }
@@ -159,8 +166,9 @@ at::Tensor weight_gradient(const at::Tensor &input, const at::Tensor &of_output)
   const int64_t across = (width + 1) / 2, per_image = (height + 1) / 2 * across;
   const int64_t tiles = x.size(0) * per_image, block = std::min(CORRELATED, tiles);
   const float *from = x.const_data_ptr<float>(), *back = gradient.const_data_ptr<float>();
-  at::Tensor spectra = at::empty({POINTS, in, block}, x.options());
-  at::Tensor spreads = at::empty({POINTS, out, block}, x.options());
+  const int64_t to_spectrum = apart(block * in), to_spread = apart(block * out);
+  at::Tensor spectra = at::empty({POINTS, to_spectrum}, x.options());
+  at::Tensor spreads = at::empty({POINTS, to_spread}, x.options());
   at::Tensor products = at::empty({POINTS, out, in}, x.options());
   at::Tensor result = at::empty({out, in, 3, 3}, x.options(), format);
   float *spectrum = spectra.data_ptr<float>(), *spread = spreads.data_ptr<float>();
@@ -175,19 +183,19 @@ at::Tensor weight_gradient(const at::Tensor &input, const at::Tensor &of_output)
         for (int64_t c = 0, panel; c < in; c += panel) {
           panel = with.panel_width(in - c);
           with.read_tile({from + pixel * in + c, height, width, in}, panel, top - 1, left - 1,
-                         spectrum + c * count + t * panel, block * in);
+                         spectrum + c * count + t * panel, to_spectrum);
         }
         for (int64_t o = 0; o < out; o += CHANNELS)
           with.spread_tile({back + pixel * out + o, height, width, out}, CHANNELS, top, left,
-                           spread + o * count + t * CHANNELS, block * out);
+                           spread + o * count + t * CHANNELS, to_spread);
       }
     });
     const int64_t groups = out / CHANNELS;
     at::parallel_for(0, POINTS * groups, 1, [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; item++) {
         const int64_t point = item / groups, o = item % groups * CHANNELS;
-        with.correlate_all(spread + point * block * out + o * count,
-                           spectrum + point * block * in, sums + (point * out + o) * in, count, in,
+        with.correlate_all(spread + point * to_spread + o * count,
+                           spectrum + point * to_spectrum, sums + (point * out + o) * in, count, in,
                            first == 0);
       }
     });

@@ -1,6 +1,7 @@
 // The arithmetic of Winograd's algorithm for one kind of processor. winograd.cpp includes this file
 // once for each, in a namespace of its own, after it defined TARGET, the instructions; LANES, the
-// floats of a register; and WIDEST, the registers of a panel, of which ROWS rows of sums are held.
+// floats of a register; WIDEST, the registers of a panel, of which ROWS rows of sums are held; and
+// BLOCK, the tiles of a block.
 
 #define KERNEL __attribute__((target(TARGET), always_inline)) inline
 #define KERNEL_ENTRY __attribute__((target(TARGET)))
@@ -245,8 +246,8 @@ KERNEL_ENTRY void transform_block(const float *weight, bool flipped, int64_t in,
   }
 }
 
-constexpr Kernels KERNELS{LANES,       panel_width,   multiply_all, read_tile,      write_tile,
-                          spread_tile, correlate_all, gather_taps,  transform_block};
+constexpr Kernels KERNELS{LANES,      BLOCK,       panel_width,   multiply_all, read_tile,
+                          write_tile, spread_tile, correlate_all, gather_taps,  transform_block};
 
 #undef KERNEL
 #undef KERNEL_ENTRY
@@ -254,3 +255,4 @@ constexpr Kernels KERNELS{LANES,       panel_width,   multiply_all, read_tile,  
 #undef TARGET
 #undef LANES
 #undef WIDEST
+#undef BLOCK
