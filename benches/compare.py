@@ -14,6 +14,9 @@ import subprocess
 import sys
 
 
+CONFIGS = {"step": ["cifar", "tiny", "imagenet"], "evaluate": ["tiny", "imagenet"]}
+
+
 class Side:
     """A process that does the task once per line."""
 
@@ -48,7 +51,7 @@ def built():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("configs", nargs="*", default=["cifar", "tiny", "imagenet"])
+    parser.add_argument("configs", nargs="*")
     parser.add_argument("--task", choices=["step", "evaluate"], default="step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--peer", choices=["eager", "autocast"], default="eager")
@@ -59,7 +62,7 @@ def main():
     program = built()
     print(f"{options.task}: ours in {options.precision}, peer {options.peer}")
     print("config       peer s  ours s  wall ratio [min, max]   cpu ratio   peer MiB  ours MiB  ours/peer")
-    for config in options.configs:
+    for config in options.configs or CONFIGS[options.task]:
         threads = str(options.threads)
         peer = Side([sys.executable, peer_script, options.task, config, options.peer, threads])
         ours = Side([program, options.task, config, options.precision, threads])

@@ -64,6 +64,9 @@ struct Evaluation {
     attacker: Attacker,
 }
 
+/// A task: the loss of a batch.
+type Run = Box<dyn FnMut(&Batch) -> Result<f64>>;
+
 /// One batch of uniform pixels.
 struct Batch {
     x: Tensor,
@@ -164,7 +167,7 @@ fn main() -> Result<()> {
     let network = Network::new(&spec.architecture, spec.classes, stream, Device::Cpu)?;
     let network = network.at(precision);
     let batch = Batch::new(&network, size, stream)?;
-    let mut run: Box<dyn FnMut(&Batch) -> Result<f64>> = match task.as_str() {
+    let mut run: Run = match task.as_str() {
         "step" => {
             let mut step = Step::new(network)?;
             Box::new(move |batch| step.run(batch))
