@@ -2,7 +2,7 @@
 //! the number of workers, on the order of work or on what else ran.
 
 use rand_core::{Rng, SeedableRng};
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::{Binomial, Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sha2::{Digest, Sha256};
 
@@ -57,6 +57,12 @@ impl Generator {
     /// A standard normal number.
     pub fn normal(&mut self) -> f32 {
         StandardNormal.sample(&mut self.0)
+    }
+
+    /// How many of `trials` succeed, each with probability `share`; a share beyond [0, 1] is cut.
+    pub fn binomial(&mut self, trials: u64, share: f64) -> u64 {
+        Binomial::new(trials, share.clamp(0.0, 1.0))
+            .map_or(0, |binomial| binomial.sample(&mut self.0))
     }
 
     /// Puts `items` into a uniformly random order.

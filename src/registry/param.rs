@@ -215,12 +215,12 @@ impl Param {
             (Kind::Float { min, max } | Kind::Floats { min, max }, Value::Float(found))
                 if !within(*found, *min, *max) =>
             {
-                Err(self.refuse(operation, &bounds(*min, *max, max.is_infinite()), &widened))
+                Err(self.refuse(operation, &ends(*min, *max), &widened))
             }
             (Kind::Floats { min, max }, Value::Floats(found))
                 if !found.iter().all(|&found| within(found, *min, *max)) =>
             {
-                Err(self.refuse(operation, &bounds(*min, *max, max.is_infinite()), &widened))
+                Err(self.refuse(operation, &ends(*min, *max), &widened))
             }
             (Kind::Choice(words), Value::Text(found)) if !words.contains(&found.as_str()) => {
                 let error =
@@ -253,6 +253,13 @@ impl Param {
 
 fn within(found: f64, min: f64, max: f64) -> bool {
     found >= min && found <= max && found.is_finite()
+}
+
+fn ends(min: f64, max: f64) -> String {
+    match min.is_infinite() {
+        true => "must be finite".to_owned(),
+        false => bounds(min, max, max.is_infinite()),
+    }
 }
 
 fn bounds<N: fmt::Display>(min: N, max: N, open: bool) -> String {

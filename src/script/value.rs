@@ -2,6 +2,7 @@
 
 use crate::attack::Attacker;
 use crate::dataset::{Dataset, Split};
+use crate::metric::Correctness;
 use crate::model::Model;
 use crate::registry::{Handle, Kind, Value};
 use crate::script::limits::LIST;
@@ -51,9 +52,31 @@ pub fn to_value(value: &Dynamic, kind: Kind) -> Value {
         let all = map.iter().map(|(key, item)| (key.to_string(), to_value(item, Kind::Any)));
         return Value::Map(all.collect());
     }
+    if let Some(correct) = value.read_lock::<Correctness>() {
+        let hits = correct.as_slice().iter();
+        return Value::Floats(hits.map(|hit| f64::from(u8::from(*hit))).collect());
+    }
     match handle(value) {
         Some(handle) => Value::Handle(handle),
         None => Value::Other(value.type_name().to_owned()),
+    }
+}
+
+/// A plain value of the domain as a script has it; handles are bound by their own verbs.
+pub fn from_value(value: Value) -> Dynamic {
+    match value {
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        Value::Text(value) => value.into(),
+        Value::Ints(values) => values.into_iter().map(Dynamic::from).collect::<Array>().into(),
+        Value::Floats(values) => values.into_iter().map(Dynamic::from).collect::<Array>().into(),
+        Value::List(values) => values.into_iter().map(from_value).collect::<Array>().into(),
+        Value::Map(values) => {
+            let items = values.into_iter().map(|(key, value)| (key.into(), from_value(value)));
+            items.collect::<Map>().into()
+        }
+        Value::Unit | Value::Handle(_) | Value::Other(_) => Dynamic::UNIT,
     }
 }
 

@@ -96,7 +96,7 @@ fn complete(values: &[Vec<Observation>]) -> Option<Vec<Vec<f64>>> {
 
 /// The standard error of a difference of two levels and its degrees of freedom, from the residuals
 /// of the additive model.
-fn pooled_error(block: &[Vec<f64>]) -> Option<(f64, usize)> {
+pub(super) fn pooled_error(block: &[Vec<f64>]) -> Option<(f64, usize)> {
     let replicates = block.first()?.len();
     let df = block.len().checked_sub(1)? * replicates.checked_sub(1)?;
     if df == 0 {

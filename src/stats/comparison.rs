@@ -6,7 +6,7 @@ use super::estimate::left_out;
 use super::holm::holm;
 use super::pairing::{Correction, Pairing};
 use super::records::Records;
-use super::summary::bracketed;
+use super::show::{bracketed, or_dash, p_value, place_names, rounded, signed};
 use super::unit::Unit;
 use crate::error::{Error, Result};
 use crate::table::{Column, Table};
@@ -24,7 +24,7 @@ pub struct Comparison {
     replicate: usize,
 }
 
-/// Compares, as [`super::PAIRED_COMPARE`] documents.
+/// Compares, as `stats::paired_compare` documents.
 ///
 /// # Errors
 /// Usage, with the option at fault, for an unknown axis, level or metric.
@@ -85,20 +85,15 @@ impl Comparison {
         contrast: &Contrast,
         adjusted: Option<f64>,
     ) -> Vec<String> {
-        let signed = |value: f64| {
-            let sign = if value > 0.0 { "+" } else { "" };
-            format!("{sign}{}", unit.show(value))
-        };
-        let dash = || "-".to_owned();
         let mut row: Vec<String> = place_names(records, rest, &contrast.place);
         row.push(records.level_name(self.by, contrast.level).to_owned());
-        row.push(contrast.difference.map_or_else(dash, signed));
+        row.push(or_dash(contrast.difference, |value| signed(unit, value)));
         row.push(bracketed(contrast.interval(self.pairing.level), |end| unit.show(end)));
         row.push(contrast.pairs.to_string());
-        row.push(contrast.error.map_or_else(dash, |_| contrast.df.to_string()));
-        row.push(contrast.p().map_or_else(dash, p_value));
+        row.push(or_dash(contrast.error, |_| contrast.df.to_string()));
+        row.push(or_dash(contrast.p(), p_value));
         if self.pairing.correct == Correction::Holm {
-            row.push(adjusted.map_or_else(dash, p_value));
+            row.push(or_dash(adjusted, p_value));
         }
         row
     }
@@ -196,102 +191,5 @@ impl Comparison {
             grid.push(format!("{}: {levels}", records.axis_name(*axis)));
         }
         format!("{LIMITS}{resolution}anything beyond this grid ({}) and its scale", grid.join(", "))
-    }
-}
-
-fn place_names(records: &Records, rest: &[usize], place: &[usize]) -> Vec<String> {
-    let levels = rest.iter().zip(place);
-    levels.map(|(axis, level)| records.level_name(*axis, *level).to_owned()).collect()
-}
-
-/// A p-value with three decimals.
-fn p_value(p: f64) -> String {
-    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
-}
-
-/// A number without the noise of binary fractions: 0.05, not 0.050000000000000044.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::Metric;
-    use crate::stats::paired_compare::paired_compare;
-    use crate::stats::paired_compare::tests::{example, pairing};
-    use crate::stats::records::tests::grid;
-
-    fn targets(seeds: &[&str]) -> Records {
-        let axes: [(&str, &[&str]); 3] =
-            [("arm", &["a", "b", "c"]), ("target", &["x", "y"]), ("seed", seeds)];
-        let noise =
-            |at: &[usize]| ((7 * at[0] + 5 * at[1] + 11 * at[2] * at[2] * (at[0] + 1)) % 13) as f64;
-        grid(&axes, "accuracy", |at| 0.5 + 0.05 * at[0] as f64 + 0.002 * noise(at))
-    }
-
-    #[test]
-    fn holm_covers_every_place_of_the_table_as_one_family() {
-        let records = targets(&["0", "1", "2", "3"]);
-        let found = compare(&records, &pairing(Correction::Holm)).unwrap();
-        let p_values: Vec<f64> = found.contrasts.iter().filter_map(Contrast::p).collect();
-        assert_eq!(p_values.len(), 4);
-        let adjusted: Vec<f64> = found.adjusted.iter().flatten().copied().collect();
-        assert_eq!(adjusted, holm(&p_values));
-        let plain = compare(&records, &pairing(Correction::None)).unwrap();
-        assert_eq!(plain.adjusted.into_iter().flatten().collect::<Vec<_>>(), p_values);
-    }
-
-    #[test]
-    fn too_few_replicates_are_called_so() {
-        let says = |seeds: &[&str]| {
-            let table = paired_compare(&targets(seeds), &pairing(Correction::Holm)).unwrap();
-            table.notes.into_iter().find(|note| note.contains("sign-flip")).unwrap()
-        };
-        assert_eq!(
-            says(&["0", "1", "2"]),
-            "with 3 replicates a sign-flip test cannot reach p < 0.05 (smallest possible 0.25)"
-        );
-        assert_eq!(
-            says(&["0", "1", "2", "3", "4", "5"]),
-            "with 6 replicates the smallest possible p of a sign-flip test is 0.031, \
-             0.125 after Holm over 4 tests"
-        );
-    }
-
-    #[test]
-    fn a_missing_cell_falls_back_to_pairs_at_its_place_only() {
-        let mut records = targets(&["0", "1", "2"]);
-        let hole = records.rows.iter_mut().find(|row| row.levels == [1, 0, 2]).unwrap();
-        hole.metrics.clear();
-        hole.metrics.insert("status".to_owned(), Metric::Text("diverged".to_owned()));
-        let table = paired_compare(&records, &pairing(Correction::Holm)).unwrap();
-        let counts: Vec<_> =
-            table.rows.iter().map(|row| [&row[0], &row[1], &row[4], &row[5]]).collect();
-        let expected = [
-            ["x", "b", "2", "1"],
-            ["x", "c", "3", "2"],
-            ["y", "b", "3", "4"],
-            ["y", "c", "3", "4"],
-        ];
-        assert_eq!(counts, expected);
-        let notes = table.notes.join("\n");
-        assert!(notes.contains("x: cells are missing, so each pair is tested alone"), "{notes}");
-        assert!(notes.contains("pairs left out: 1 diverged"), "{notes}");
-    }
-
-    #[test]
-    fn wrong_names_point_at_their_option() {
-        let refused = |change: &dyn Fn(&mut Pairing)| {
-            let mut wrong = pairing(Correction::Holm);
-            change(&mut wrong);
-            compare(&example(), &wrong).unwrap_err()
-        };
-        let error = refused(&|p| p.baseline = "c".to_owned());
-        assert_eq!(error.key(), Some("baseline"));
-        assert_eq!(error.hints(), ["levels of arm: a, b"]);
-        assert_eq!(refused(&|p| p.by = "seed".to_owned()).key(), Some("by"));
-        assert_eq!(refused(&|p| p.replicate = "run".to_owned()).key(), Some("replicate"));
-        assert_eq!(refused(&|p| p.metric = "loss".to_owned()).key(), Some("metric"));
     }
 }

@@ -9,6 +9,13 @@ pub(super) struct Fixture {
     pub(super) pairs: Vec<Pair>,
     pub(super) blocks: Vec<Block>,
     pub(super) holm: Vec<Family>,
+    pub(super) bootstraps: Vec<Bootstrap>,
+    pub(super) paired: Vec<Paired>,
+    pub(super) mcnemar: Vec<Table>,
+    pub(super) correlations: Vec<Correlation>,
+    pub(super) fits: Vec<Fit>,
+    pub(super) equivalences: Vec<Equivalence>,
+    pub(super) powers: Vec<Power>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +62,76 @@ pub(super) struct BlockContrast {
 pub(super) struct Family {
     pub(super) p: Vec<f64>,
     pub(super) adjusted: Vec<f64>,
+    pub(super) fdr: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Bootstrap {
+    pub(super) values: Vec<f64>,
+    /// The places of all resamples, one after another, a digit of base 36 each.
+    pub(super) indices: String,
+    pub(super) level: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Paired {
+    pub(super) values: Vec<f64>,
+    pub(super) sign_p: f64,
+    pub(super) flip_p: f64,
+    pub(super) wilcoxon_p: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Table {
+    pub(super) both: usize,
+    pub(super) only_a: usize,
+    pub(super) only_b: usize,
+    pub(super) p: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Correlation {
+    pub(super) x: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    pub(super) level: f64,
+    pub(super) r: f64,
+    pub(super) p: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) rank_r: f64,
+    pub(super) rank_p: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Fit {
+    pub(super) x: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    pub(super) level: f64,
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
+    pub(super) r2: f64,
+    pub(super) p: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Equivalence {
+    pub(super) values: Vec<f64>,
+    pub(super) margin: f64,
+    pub(super) p: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Power {
+    pub(super) shift: f64,
+    pub(super) df: usize,
+    pub(super) alpha: f64,
+    pub(super) power: f64,
 }
 
 impl Fixture {

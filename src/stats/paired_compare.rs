@@ -1,15 +1,22 @@
 //! Comparisons with a baseline, paired by replicate and corrected for their number.
 
-use super::REPLICATE;
+use super::arms::{BASELINE, BY, METRIC, REPLICATES};
 use super::comparison::compare;
 use super::pairing::Pairing;
 use super::records::Records;
+use super::statistic::Tabulate;
 use crate::error::Result;
-use crate::registry::{Default, Example, Home, Kind, Param, Spec};
+use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use crate::table::Table;
 
 /// `stats::paired_compare(cells, options)`.
-pub const PAIRED_COMPARE: Spec = Spec {
+pub const ENTRY: Entry<Tabulate> = Entry { spec: SPEC, build };
+
+fn build(records: &Records, args: &Args) -> Result<Table> {
+    paired_compare(records, &Pairing::from_args(args)?)
+}
+
+const SPEC: Spec = Spec {
     name: "paired_compare",
     home: Home::Namespace("stats"),
     doc: "Differences to a baseline, paired by replicate, with intervals and p-values.\n\n\
@@ -23,10 +30,10 @@ pub const PAIRED_COMPARE: Spec = Spec {
         test, which assumes no normal errors, could reach with so few replicates.",
     inputs: &[Param::input("cells", Kind::Handle("cells"), "The cells of a grid.")],
     params: &[
-        Param::input("baseline", Kind::Text, "Level of `by` that the others are compared with."),
-        Param::input("by", Kind::Text, "Axis whose levels are compared."),
-        text("metric", "accuracy", "Name of the metric."),
-        text("replicate", REPLICATE, "Axis whose levels are independent repetitions."),
+        BASELINE,
+        BY,
+        METRIC,
+        REPLICATES,
         Param::choice("correct", &["holm", "none"], "Correction for the number of tests."),
         Param::float("level", 0.95, 0.5, "Coverage of each interval.").up_to(0.9999),
     ],
@@ -51,10 +58,6 @@ anything beyond this grid (seed: 3) and its scale",
     version: 1,
 };
 
-const fn text(name: &'static str, default: &'static str, doc: &'static str) -> Param {
-    Param { name, kind: Kind::Text, default: Default::Text(default), doc, label: false }
-}
-
 /// Compares and tabulates.
 ///
 /// # Errors
@@ -66,7 +69,7 @@ pub fn paired_compare(records: &Records, pairing: &Pairing) -> Result<Table> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::registry::{Args, Value};
+    use crate::registry::Value;
     use crate::stats::Correction;
     use crate::stats::records::tests::grid;
 
@@ -93,11 +96,11 @@ pub(super) mod tests {
         let options = [("baseline", "a"), ("by", "arm")]
             .map(|(key, value)| (key.to_owned(), Value::Text(value.to_owned())));
         // The cells are the receiver's business; only options are read here.
-        const OPTIONS: Spec = Spec { inputs: &[], ..PAIRED_COMPARE };
+        const OPTIONS: Spec = Spec { inputs: &[], ..SPEC };
         let args = Args::resolve(&OPTIONS, vec![], options.to_vec()).unwrap();
         let read = Pairing::from_args(&args).unwrap();
         assert_eq!(read, pairing(Correction::Holm));
         let table = paired_compare(&example(), &read).unwrap();
-        assert_eq!(table.to_string(), PAIRED_COMPARE.example.shows);
+        assert_eq!(table.to_string(), SPEC.example.shows);
     }
 }

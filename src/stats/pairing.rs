@@ -30,7 +30,7 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// Reads the options of [`super::PAIRED_COMPARE`].
+    /// Reads the options of `stats::paired_compare`.
     ///
     /// # Errors
     /// Internal: the arguments were resolved against another entry.

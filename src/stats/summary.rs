@@ -1,9 +1,10 @@
 //! Means and confidence intervals of groups of cells.
 
+use super::REPLICATE;
 use super::estimate::{Estimate, estimates, left_out, replicate_axis};
 use super::records::Records;
+use super::show::bracketed;
 use super::unit::Unit;
-use super::{Interval, REPLICATE};
 use crate::error::{Error, Result};
 use crate::registry::{Default, Example, Home, Kind, Param, Spec};
 use crate::table::{Column, Table};
@@ -92,11 +93,6 @@ fn row(records: &Records, axes: &[usize], unit: Unit, group: &Estimate) -> Vec<S
     row.push(bracketed(group.interval(LEVEL), |end| unit.show(end)));
     row.push(group.values.len().to_string());
     row
-}
-
-/// An interval as `[low, high]`, or `-` where there is none.
-pub(super) fn bracketed(interval: Option<Interval>, show: impl Fn(f64) -> String) -> String {
-    interval.map_or("-".to_owned(), |found| format!("[{}, {}]", show(found.low), show(found.high)))
 }
 
 /// The sentence that says what n counts.

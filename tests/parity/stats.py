@@ -1,14 +1,16 @@
 """Writes stats.json beside this file: values that the statistics of rtscript must reproduce.
 
 Needs numpy, scipy and statsmodels. Every number in the fixture comes from them, none from
-rtscript: t intervals and paired tests from scipy, the randomised-block contrasts from an ordinary
-least squares fit of value ~ arm + replicate, Holm's correction from statsmodels.
+rtscript: the randomised-block contrasts from an ordinary least squares fit of value ~ arm +
+replicate; corrections, McNemar's test and equivalence from statsmodels; the rest from scipy.
 """
 
 import numpy as np
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import DescrStatsW
 
 import fixture
 
@@ -69,7 +71,114 @@ def blocks(rng):
 def holm(rng):
     for size in [1, 2, 7, 20]:
         p = (rng.uniform(0, 1, size) ** 3).round(6)
-        yield {"p": p.tolist(), "adjusted": multipletests(p, method="holm")[1].tolist()}
+        yield {
+            "p": p.tolist(),
+            "adjusted": multipletests(p, method="holm")[1].tolist(),
+            "fdr": multipletests(p, method="fdr_bh")[1].tolist(),
+        }
+
+
+class Recorder(np.random.Generator):
+    """A generator that keeps the integers it draws, so that others can use the same resamples."""
+
+    def integers(self, *args, **kwargs):
+        self.drawn = super().integers(*args, **kwargs)
+        return self.drawn
+
+
+def bootstraps(rng):
+    for n, level in [(6, 0.95), (12, 0.9), (20, 0.95)]:
+        values = rng.exponential(2.0, n).round(4)
+        recorder = Recorder(np.random.PCG64(n))
+        found = stats.bootstrap(
+            (values,), np.mean, n_resamples=199, confidence_level=level, method="BCa", rng=recorder
+        ).confidence_interval
+        assert recorder.drawn.shape == (199, n)
+        yield {
+            "values": values.tolist(),
+            "indices": "".join(np.base_repr(i, 36) for i in recorder.drawn.ravel()),
+            "level": level,
+            "low": found.low,
+            "high": found.high,
+        }
+
+
+def paired(rng):
+    for n, decimals in [(3, 4), (6, 4), (10, 4), (10, 1), (13, 0)]:
+        values = rng.normal(0.6, 1.0, n).round(decimals)
+        moved = values[values != 0]
+        above = int((moved > 0).sum())
+        flips = stats.permutation_test(
+            (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        exact = stats.PermutationMethod(n_resamples=np.inf)
+        yield {
+            "values": values.tolist(),
+            "sign_p": stats.binomtest(above, moved.size, 0.5).pvalue,
+            "flip_p": flips.pvalue,
+            "wilcoxon_p": stats.wilcoxon(moved, method=exact).pvalue,
+        }
+
+
+def mcnemar():
+    for both, only_a, only_b in [(10, 3, 9), (0, 0, 7), (5, 20, 21), (2, 40, 12)]:
+        table = [[both, only_a], [only_b, 3]]
+        p = mcnemar_test(table, exact=True).pvalue
+        yield {"both": both, "only_a": only_a, "only_b": only_b, "p": min(1.0, float(p))}
+
+
+def correlations(rng):
+    for n, level, decimals in [(5, 0.95, 3), (10, 0.9, 3), (40, 0.95, 1)]:
+        x = rng.normal(0, 1, n).round(decimals)
+        y = (0.5 * x + rng.normal(0, 1, n)).round(decimals)
+        linear, rank = stats.pearsonr(x, y), stats.spearmanr(x, y)
+        low, high = linear.confidence_interval(level)
+        yield {
+            "x": x.tolist(),
+            "y": y.tolist(),
+            "level": level,
+            "r": linear.statistic,
+            "p": linear.pvalue,
+            "low": low,
+            "high": high,
+            "rank_r": rank.statistic,
+            "rank_p": rank.pvalue,
+        }
+
+
+def fits(rng):
+    for n, level in [(3, 0.95), (6, 0.95), (30, 0.9)]:
+        x = rng.uniform(60, 80, n).round(3)
+        y = (0.8 * x + rng.normal(0, 2, n)).round(3)
+        line = stats.linregress(x, y)
+        half = stats.t.ppf((1 + level) / 2, n - 2) * line.stderr
+        yield {
+            "x": x.tolist(),
+            "y": y.tolist(),
+            "level": level,
+            "slope": line.slope,
+            "intercept": line.intercept,
+            "r2": line.rvalue**2,
+            "p": line.pvalue,
+            "low": line.slope - half,
+            "high": line.slope + half,
+        }
+
+
+def equivalences(rng):
+    for n, margin in [(3, 1.0), (6, 1.0), (6, 0.2), (12, 0.5)]:
+        values = rng.normal(0.1, 0.4, n).round(4)
+        described = DescrStatsW(values)
+        low, high = described.tconfint_mean(0.1)
+        p = described.ttost_mean(-margin, margin)[0]
+        yield {"values": values.tolist(), "margin": margin, "p": p, "low": low, "high": high}
+
+
+def powers():
+    for shift, df, alpha in [(1.0, 1, 0.05), (2.0, 2, 0.05), (3.0, 5, 0.01), (2.8, 16, 0.05)]:
+        critical = stats.t.ppf(1 - alpha / 2, df)
+        reached = stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)
+        yield {"shift": shift, "df": df, "alpha": alpha, "power": float(reached)}
 
 
 def main():
@@ -80,6 +189,13 @@ def main():
         "pairs": list(pairs(rng)),
         "blocks": list(blocks(rng)),
         "holm": list(holm(rng)),
+        "bootstraps": list(bootstraps(rng)),
+        "paired": list(paired(rng)),
+        "mcnemar": list(mcnemar()),
+        "correlations": list(correlations(rng)),
+        "fits": list(fits(rng)),
+        "equivalences": list(equivalences(rng)),
+        "powers": list(powers()),
     }
     fixture.save(__file__, content, tolerance=1e-9, indent=1)
 

@@ -221,7 +221,7 @@ fn fits(expected: Kind, kind: &str) -> bool {
         Kind::Bool => kind == "truth",
         Kind::Int { .. } | Kind::Float { .. } => kind == "number",
         Kind::Text | Kind::File | Kind::Choice(_) => kind == "text",
-        Kind::Floats { .. } => kind == "number" || kind == "list",
+        Kind::Floats { .. } => matches!(kind, "number" | "list" | "correctness"),
         Kind::Ints | Kind::Texts | Kind::Handles(_) => kind == "list",
         Kind::Handle(handle) => kind == handle || kind == "text",
         Kind::Either { words, kinds } => {

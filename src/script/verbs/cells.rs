@@ -1,7 +1,6 @@
-//! Sweeps and what is made of their cells: `sweep::grid`, `summary`, `stats::paired_compare`.
+//! Sweeps and their cells: `sweep::grid`.
 
 use super::constructors::handle_type;
-use super::tables::ScriptTable;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
@@ -12,7 +11,7 @@ use crate::script::failure::{Stop, stopped};
 use crate::script::run::Run;
 use crate::script::source;
 use crate::script::value::{handle, to_value};
-use crate::stats::{self, Metric, PAIRED_COMPARE, Pairing, REPLICATE, Records, SUMMARY};
+use crate::stats::{Metric, REPLICATE, Records};
 use crate::sweep::{Cell, Grid, Level, Shard};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map};
 use serde_json::Value as Json;
@@ -95,26 +94,10 @@ const AXES: Spec = Spec::property(
     },
 );
 
-/// Binds the sweep and the statistics over its cells.
+/// Binds the sweep and what its cells tell of themselves.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     let (under, running) = (context.clone(), run.clone());
     binder.function(&GRID, move |call| grid(&under, &running, &call));
-    binder.method::<Cells>(&SUMMARY, |call: Call| {
-        let cells: Cells = call.receiver()?;
-        let summary = || {
-            let by = call.args.texts("by")?;
-            let replicate = call.args.text("replicate")?;
-            stats::summary(&cells.records, &by, call.args.text("metric")?, replicate)
-        };
-        call.at(summary()).map(|table| Dynamic::from(ScriptTable::new(table)))
-    });
-    binder.function(&PAIRED_COMPARE, |call: Call| {
-        let compare = || {
-            let cells: Cells = call.args.handle("cells")?;
-            stats::paired_compare(&cells.records, &Pairing::from_args(&call.args)?)
-        };
-        call.at(compare()).map(|table| Dynamic::from(ScriptTable::new(table)))
-    });
     handle_type::<Cells>(binder, "cells");
     binder.property(&LEN, |cells: &mut Cells| cells.records.rows.len() as i64);
     binder.property(&AXES, |cells: &mut Cells| -> Array {

@@ -11,6 +11,7 @@ mod plots;
 mod reports;
 mod results;
 mod splits;
+mod statistics;
 mod tables;
 mod tensors;
 mod trainings;
@@ -42,6 +43,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     perturbations::bind(binder, context);
     masking::bind(binder, context);
     cells::bind(binder, context, run);
+    statistics::bind(binder);
     tables::bind(binder);
     plots::bind(binder, run);
     reports::bind(binder, context, run);

@@ -1,0 +1,34 @@
+//! Statistics: of lists of numbers, and of the cells of a sweep.
+
+use super::cells::Cells;
+use super::tables::ScriptTable;
+use crate::script::binding::{Binder, Call};
+use crate::script::value::from_value;
+use crate::stats::{self, STATISTICS, SUMMARY, TABLES};
+use rhai::Dynamic;
+
+/// Binds both, and `cells.summary`.
+pub fn bind(binder: &mut Binder) {
+    for entry in STATISTICS {
+        binder
+            .function(&entry.spec, |call: Call| call.at((entry.build)(&call.args)).map(from_value));
+    }
+    for entry in TABLES {
+        binder.function(&entry.spec, |call: Call| {
+            let tabulate = || {
+                let cells: Cells = call.args.handle("cells")?;
+                (entry.build)(&cells.records, &call.args)
+            };
+            call.at(tabulate()).map(|table| Dynamic::from(ScriptTable::new(table)))
+        });
+    }
+    binder.method::<Cells>(&SUMMARY, |call: Call| {
+        let cells: Cells = call.receiver()?;
+        let summary = || {
+            let by = call.args.texts("by")?;
+            let replicate = call.args.text("replicate")?;
+            stats::summary(&cells.records, &by, call.args.text("metric")?, replicate)
+        };
+        call.at(summary()).map(|table| Dynamic::from(ScriptTable::new(table)))
+    });
+}

@@ -1,0 +1,209 @@
+//! Statistics of lists and of cells: what they take, and the named values that they give.
+
+use super::records::Records;
+use crate::error::{Error, Result};
+use crate::registry::{Args, Kind, Param, Value};
+use crate::table::Table;
+use std::collections::BTreeMap;
+
+/// Computes a statistic of lists of numbers.
+pub type Statistic = fn(&Args) -> Result<Value>;
+
+/// Tabulates a statistic of the cells of a sweep.
+pub type Tabulate = fn(&Records, &Args) -> Result<Table>;
+
+/// Named values, built one after another.
+#[derive(Debug, Default)]
+pub struct Finding(BTreeMap<String, Value>);
+
+impl Finding {
+    /// No values yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a number; one that is not finite, and none, is nothing.
+    #[must_use]
+    pub fn number(mut self, name: &str, number: impl Into<Option<f64>>) -> Self {
+        let number = number.into().filter(|number| number.is_finite());
+        self.0.insert(name.to_owned(), number.map_or(Value::Unit, Value::Float));
+        self
+    }
+
+    /// Adds a count.
+    #[must_use]
+    pub fn count(mut self, name: &str, count: usize) -> Self {
+        self.0.insert(name.to_owned(), Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+        self
+    }
+
+    /// Adds a text.
+    #[must_use]
+    pub fn text(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.0.insert(name.to_owned(), Value::Text(text.into()));
+        self
+    }
+
+    /// Adds a truth value.
+    #[must_use]
+    pub fn truth(mut self, name: &str, truth: bool) -> Self {
+        self.0.insert(name.to_owned(), Value::Bool(truth));
+        self
+    }
+}
+
+impl From<Finding> for Value {
+    fn from(finding: Finding) -> Self {
+        Self::Map(finding.0)
+    }
+}
+
+/// Any finite numbers.
+pub(super) const NUMBERS: Kind = Kind::Floats { min: f64::NEG_INFINITY, max: f64::INFINITY };
+
+/// The values of a paired statistic.
+pub(super) const PAIRED: [Param; 2] = [
+    Param::input("values", NUMBERS, "Differences, or one value per pair if `baseline` is given."),
+    Param::optional("baseline", NUMBERS, "The other value of each pair, which is subtracted."),
+];
+
+/// The coverage of an interval.
+pub(super) const LEVEL: Param =
+    Param::float("level", 0.95, 0.5, "Coverage of the interval.").up_to(0.9999);
+
+/// Reads [`PAIRED`]: value minus baseline, pair by pair.
+///
+/// # Errors
+/// Usage: lists of different lengths, no values.
+pub(super) fn differences(args: &Args) -> Result<Vec<f64>> {
+    let values = args.floats("values")?;
+    if values.is_empty() {
+        return Err(too_few(args, "values", 1, 0));
+    }
+    match args.value("baseline")? {
+        Value::Unit => Ok(values),
+        _ => {
+            let baseline = args.floats("baseline")?;
+            same_length(args, ("values", &values), ("baseline", &baseline))?;
+            Ok(values.iter().zip(&baseline).map(|(value, base)| value - base).collect())
+        }
+    }
+}
+
+/// Checks that two lists can be paired.
+///
+/// # Errors
+/// Usage: different lengths.
+pub(super) fn same_length(args: &Args, a: (&str, &[f64]), b: (&str, &[f64])) -> Result<()> {
+    if a.1.len() == b.1.len() {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{}: expected as many {} as {}, found {} and {}",
+        args.spec().name,
+        b.0,
+        a.0,
+        b.1.len(),
+        a.1.len()
+    ))
+    .at_key(b.0))
+}
+
+/// The error of a list that is too short.
+pub(super) fn too_few(args: &Args, key: &str, least: usize, found: usize) -> Error {
+    let name = args.spec().name;
+    Error::usage(format!("{name}: expected at least {least} {key}, found {found}")).at_key(key)
+}
+
+/// What a reader must know of a p-value that so few pairs cannot bring below 0.05; empty where they
+/// can.
+pub(super) fn unreachable(pairs: usize, smallest: f64) -> String {
+    if smallest < 0.05 {
+        return String::new();
+    }
+    let plural = if pairs == 1 { "" } else { "s" };
+    format!("p < 0.05 is unreachable with {pairs} pair{plural} (smallest possible {smallest})")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::registry::{Default, Entry, Spec};
+    use crate::stats::STATISTICS;
+
+    /// Calls a statistic with lists of numbers and options.
+    pub(in crate::stats) fn call(
+        entry: &'static Entry<Statistic>,
+        lists: &[&[f64]],
+        options: &[(&str, Value)],
+    ) -> Result<BTreeMap<String, Value>> {
+        let inputs = lists.iter().map(|list| Value::Floats(list.to_vec())).collect();
+        let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        let args = Args::resolve(&entry.spec, inputs, options.collect())?;
+        match (entry.build)(&args)? {
+            Value::Map(found) => Ok(found),
+            other => Ok(BTreeMap::from([("value".to_owned(), other)])),
+        }
+    }
+
+    /// One number of what a statistic found.
+    pub(in crate::stats) fn number(found: &BTreeMap<String, Value>, name: &str) -> f64 {
+        match &found[name] {
+            Value::Float(number) => *number,
+            Value::Int(number) => *number as f64,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    fn example_of(spec: &Spec, count: usize) -> Vec<Vec<f64>> {
+        let list = |shift: usize| -> Vec<f64> {
+            (0..count).map(|i| [0.2, 0.9, 0.4, 0.6, 0.7, 0.1, 1.0, 0.0][(i + shift) % 8]).collect()
+        };
+        let lists = spec.inputs.iter().filter(|input| matches!(input.kind, Kind::Floats { .. }));
+        lists.enumerate().map(|(shift, _)| list(3 * shift)).collect()
+    }
+
+    fn required(spec: &Spec) -> Vec<(&'static str, Value)> {
+        let required = spec.params.iter().filter(|param| param.default == Default::Required);
+        let value =
+            |kind| if matches!(kind, Kind::Int { .. }) { Value::Int(3) } else { Value::Float(0.5) };
+        required.map(|param| (param.name, value(param.kind))).collect()
+    }
+
+    #[test]
+    fn the_documentation_of_each_statistic_names_all_that_it_gives() {
+        for entry in STATISTICS {
+            let lists = example_of(&entry.spec, 8);
+            let lists: Vec<&[f64]> = lists.iter().map(Vec::as_slice).collect();
+            let options = required(&entry.spec);
+            let found = call(entry, &lists, &options).unwrap();
+            if entry.spec.returns != "map" {
+                continue;
+            }
+            let doc = entry.spec.doc;
+            let named = doc.split_once("#{").and_then(|(_, rest)| rest.split_once('}'));
+            let mut named: Vec<&str> = named.unwrap().0.split(", ").collect();
+            named.sort_unstable();
+            let given: Vec<&str> = found.keys().map(String::as_str).collect();
+            assert_eq!(given, named, "{}", entry.spec.name);
+        }
+    }
+
+    #[test]
+    fn lists_of_different_lengths_and_empty_lists_are_refused_not_counted() {
+        for entry in STATISTICS {
+            let lists = example_of(&entry.spec, 8);
+            let options = required(&entry.spec);
+            if let [first, second, ..] = &lists[..] {
+                let error = call(entry, &[first, &second[1..]], &options).unwrap_err();
+                assert!(error.to_string().contains("as many"), "{}: {error}", entry.spec.name);
+            }
+            if lists.is_empty() || matches!(entry.spec.returns, "list") {
+                continue;
+            }
+            let empty: Vec<&[f64]> = lists.iter().map(|_| [].as_slice()).collect();
+            let error = call(entry, &empty, &options).unwrap_err();
+            assert!(error.to_string().contains("at least"), "{}: {error}", entry.spec.name);
+        }
+    }
+}
