@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::stats::{Metric, Records};
+use crate::table::Table;
 use std::collections::BTreeMap;
 
 /// The cells as CSV: one line each, first the axes, then the metrics by name.
@@ -51,10 +52,32 @@ pub fn csv(records: &Records) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| failed(&error))
 }
 
+/// The cells of tables as CSV, one a line: title of the table, row, column, value.
+///
+/// # Errors
+/// Internal, where the writer fails.
+pub fn tables_csv<'a>(tables: impl IntoIterator<Item = &'a Table>) -> Result<String> {
+    let failed = |error: &dyn std::fmt::Display| Error::internal(format!("csv: {error}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(["table", "row", "column", "value"]).map_err(|error| failed(&error))?;
+    for table in tables {
+        for (place, row) in table.rows.iter().enumerate() {
+            let place = (place + 1).to_string();
+            for (column, cell) in table.columns.iter().zip(row) {
+                let line = [&table.title, &place, &column.name, cell];
+                writer.write_record(line).map_err(|error| failed(&error))?;
+            }
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::grid;
+    use crate::table::Column;
 
     #[test]
     fn csv_parses_back_to_the_same_labels_and_bits() {
@@ -83,5 +106,18 @@ mod tests {
             }
         }
         assert_eq!((&lines[3][2], &lines[3][3]), ("2", "3"));
+    }
+
+    #[test]
+    fn cells_of_tables_parse_back_with_their_row_and_column() {
+        let columns = vec![Column::words("set, with a comma"), Column::numbers("gain")];
+        let mut table = Table::new("gains \"at\" eps 3", columns);
+        table.rows = vec![vec!["Cars".to_owned(), "+1.5".to_owned()]; 2];
+        let text = tables_csv([&table, &table]).unwrap();
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let lines: Vec<::csv::StringRecord> = reader.records().map(|line| line.unwrap()).collect();
+        assert_eq!(lines.len(), 8);
+        let last: Vec<&str> = lines[7].iter().collect();
+        assert_eq!(last, ["gains \"at\" eps 3", "2", "gain", "+1.5"]);
     }
 }

@@ -15,6 +15,29 @@ pub struct Figure {
     pub caption: String,
 }
 
+/// A part of the body of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// A title of what follows.
+    Heading(String),
+    /// A paragraph.
+    Text(String),
+    /// A picture.
+    Figure(Figure),
+    /// A table; notes that begin with [`LIMITS`] move to a section of their own.
+    Table(Table),
+}
+
+impl Part {
+    /// The table, where it is one.
+    pub fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+}
+
 /// What a report shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
@@ -24,10 +47,8 @@ pub struct Page {
     pub description: String,
     /// How much data and how many repetitions the numbers rest on.
     pub scale: String,
-    /// The pictures.
-    pub figures: Vec<Figure>,
-    /// Summaries and comparisons; notes that begin with [`LIMITS`] move to a section of their own.
-    pub tables: Vec<Table>,
+    /// Pictures, tables and words, in their order.
+    pub parts: Vec<Part>,
     /// What else a reader must know.
     pub notes: Vec<String>,
     /// Names and derivations of the results.
@@ -45,21 +66,15 @@ pub fn html(page: &Page) -> String {
     let _ = writeln!(out, "<main>\n<h1>{title}</h1>");
     paragraph(&mut out, "lead", &page.description);
     paragraph(&mut out, "scale", &page.scale);
-    for figure in &page.figures {
-        let caption = escaped(&figure.caption);
-        let _ = writeln!(
-            out,
-            "<figure>\n<div class=\"wide\">\n{}</div>\n<figcaption>{caption}</figcaption>\n</figure>",
-            figure.svg.as_str()
-        );
+    for part in &page.parts {
+        match part {
+            Part::Heading(text) => heading(&mut out, &escaped(text)),
+            Part::Text(text) => paragraph(&mut out, "words", text),
+            Part::Figure(figure) => write_figure(&mut out, figure),
+            Part::Table(table) => write_table(&mut out, table),
+        }
     }
-    if !page.tables.is_empty() {
-        heading(&mut out, "Tables");
-    }
-    for table in &page.tables {
-        write_table(&mut out, table);
-    }
-    write_limits(&mut out, &page.tables);
+    write_limits(&mut out, page.parts.iter().filter_map(Part::table));
     if !page.notes.is_empty() {
         heading(&mut out, "Notes");
         list(&mut out, page.notes.iter().map(|note| escaped(note)));
@@ -107,6 +122,15 @@ fn list(out: &mut String, items: impl IntoIterator<Item = String>) {
     out.push_str("</ul>\n");
 }
 
+fn write_figure(out: &mut String, figure: &Figure) {
+    let _ = writeln!(
+        out,
+        "<figure>\n<div class=\"wide\">\n{}</div>\n<figcaption>{}</figcaption>\n</figure>",
+        figure.svg.as_str(),
+        escaped(&figure.caption)
+    );
+}
+
 fn write_table(out: &mut String, table: &Table) {
     let _ = write!(
         out,
@@ -145,9 +169,8 @@ fn write_table(out: &mut String, table: &Table) {
 }
 
 /// What the tables leave open, where no reader can miss it.
-fn write_limits(out: &mut String, tables: &[Table]) {
+fn write_limits<'a>(out: &mut String, tables: impl Iterator<Item = &'a Table>) {
     let limits: Vec<String> = tables
-        .iter()
         .flat_map(|table| table.notes.iter().map(move |note| (&table.title, note)))
         .filter_map(|(title, note)| Some((title, note.strip_prefix(LIMITS)?)))
         .map(|(title, limit)| format!("<b>{}</b>: {}", escaped(title), escaped(limit)))
@@ -193,8 +216,12 @@ mod tests {
             title: text.to_owned(),
             description: text.to_owned(),
             scale: text.to_owned(),
-            figures: vec![Figure { svg: svg(&scene).unwrap(), caption: text.to_owned() }],
-            tables: vec![table],
+            parts: vec![
+                Part::Figure(Figure { svg: svg(&scene).unwrap(), caption: text.to_owned() }),
+                Part::Heading(text.to_owned()),
+                Part::Text(text.to_owned()),
+                Part::Table(table),
+            ],
             notes: vec![text.to_owned()],
             lineages: pairs.clone(),
             parameters: pairs.clone(),
@@ -228,8 +255,8 @@ mod tests {
         let (left, top, width, height) = (0.0, 0.0, 5.0, 5.0);
         let shapes = vec![Shape::Image { left, top, width, height, bitmap }];
         let svg = svg(&Scene { width: 10.0, height: 10.0, shapes }).unwrap();
-        let figures = vec![Figure { svg, caption: String::new() }];
-        let text = html(&Page { figures, ..Page::default() });
+        let parts = vec![Part::Figure(Figure { svg, caption: String::new() })];
+        let text = html(&Page { parts, ..Page::default() });
         assert!(text.contains("img-src data:;"));
         let references: Vec<&str> = text.split("href=\"").skip(1).collect();
         assert!(references.len() == 1 && references[0].starts_with("data:image/png;base64,"));

@@ -5,6 +5,6 @@ mod frame;
 mod html;
 mod style;
 
-pub use csv::csv;
+pub use csv::{csv, tables_csv};
 pub use frame::{escaped, framed};
-pub use html::{Figure, Page, html, table};
+pub use html::{Figure, Page, Part, html, table};

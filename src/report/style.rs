@@ -10,6 +10,7 @@ main{max-width:66rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 .75rem}
 h2{font-size:1.2rem;margin:2.75rem 0 .75rem;padding-top:1rem;border-top:1px solid var(--line)}
 .lead{white-space:pre-line;color:var(--muted);margin:0 0 1.25rem}
+.words{max-width:46rem;margin:.75rem 0}
 .scale{border-left:4px solid var(--accent);background:var(--shade);padding:.6rem 1rem;margin:1rem 0}
 figure{margin:1.5rem 0}
 figure svg{display:block;max-width:100%;min-width:44rem;height:auto}

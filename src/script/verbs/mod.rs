@@ -7,6 +7,7 @@ mod inversions;
 mod masking;
 mod models;
 mod perturbations;
+mod pages;
 mod plots;
 mod reports;
 mod results;
@@ -47,5 +48,6 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     tables::bind(binder);
     plots::bind(binder, run);
     reports::bind(binder, context, run);
+    pages::bind(binder, context, run);
     why::bind(binder);
 }

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::plot::{self, Plot};
 use crate::registry::{Args, Default, Example, Home, Kind, Param, Spec, Value};
-use crate::report::{Figure, Page, csv, html};
+use crate::report::{Figure, Page, Part, csv, html};
 use crate::script::binding::{Binder, Call};
 use crate::script::param::head_comment;
 use crate::script::run::Run;
@@ -81,16 +81,25 @@ fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     let cells: Cells = call.args.handle("cells")?;
     let plot = picture(&cells, &call.args)?;
     let svg = plot::svg(&plot.scene)?;
-    let mut figures = vec![Figure { svg: svg.clone(), caption: plot.caption }];
+    let mut parts = vec![Part::Figure(Figure { svg: svg.clone(), caption: plot.caption })];
     let (mut tables, plots) = given(call)?;
     if tables.is_empty() {
         tables = vec![by_default(&cells, call.args.text("metric")?)?];
     }
     for plot in plots {
-        let plot = plot.plot();
-        figures.push(Figure { svg: plot::svg(&plot.scene)?, caption: plot.caption.clone() });
+        parts.push(figure(&plot)?);
     }
-    let page = page(context, run, &cells, call, (figures, tables))?;
+    parts.push(Part::Heading("Tables".to_owned()));
+    parts.extend(tables.into_iter().map(Part::Table));
+    let page = Page {
+        scale: scale(&cells.records, &run.params),
+        lineages: cells
+            .lineages
+            .iter()
+            .map(|(name, lineage)| (name.clone(), lineage.to_string()))
+            .collect(),
+        ..page(context, run, name, parts)
+    };
     let files: [(&str, Vec<u8>); 4] = [
         ("csv", csv(&cells.records)?.into_bytes()),
         ("svg", svg.as_str().as_bytes().to_vec()),
@@ -145,28 +154,24 @@ fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
     (entry.build)(&cells.records, &args)
 }
 
-fn page(
-    context: &Context,
-    run: &Run,
-    cells: &Cells,
-    call: &Call,
-    (figures, tables): (Vec<Figure>, Vec<Table>),
-) -> Result<Page> {
-    let (name, source) =
+/// A plot as a part of a page.
+///
+/// # Errors
+/// Internal: the picture cannot be drawn.
+pub(super) fn figure(plot: &ScriptPlot) -> Result<Part> {
+    let plot = plot.plot();
+    Ok(Part::Figure(Figure { svg: plot::svg(&plot.scene)?, caption: plot.caption.clone() }))
+}
+
+/// A page with what the running script says of itself.
+pub(super) fn page(context: &Context, run: &Run, name: &str, parts: Vec<Part>) -> Page {
+    let (script, source) =
         run.texts.last().map_or(("", ""), |text| (text.name.as_ref(), text.source.as_ref()));
-    let script = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
-    Ok(Page {
-        title: call.args.text("name")?.replace('_', " "),
+    let script = Path::new(script).file_name().map_or(script.into(), |name| name.to_string_lossy());
+    Page {
+        title: name.replace('_', " "),
         description: head_comment(source),
-        scale: scale(&cells.records, &run.params),
-        figures,
-        tables,
-        notes: Vec::new(),
-        lineages: cells
-            .lineages
-            .iter()
-            .map(|(name, lineage)| (name.clone(), lineage.to_string()))
-            .collect(),
+        parts,
         parameters: run.params.clone(),
         manifest: std::iter::once(("script".to_owned(), script.into_owned()))
             .chain(
@@ -177,7 +182,8 @@ fn page(
                     .map(|origin| ("results computed by".to_owned(), origin.clone())),
             )
             .collect(),
-    })
+        ..Page::default()
+    }
 }
 
 fn by_default(cells: &Cells, metric: &str) -> Result<Table> {
