@@ -26,6 +26,7 @@ pub mod evaluate;
 pub mod train;
 pub mod transfer;
 pub mod stats;
+pub mod published;
 pub mod plot;
 pub mod report;
 pub mod sweep;

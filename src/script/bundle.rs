@@ -3,6 +3,7 @@
 
 use super::verbs::{ScriptPlot, ScriptTable};
 use crate::plot;
+use crate::published::Selection;
 use crate::report;
 use crate::table::{Column, Table};
 use rhai::{Array, Dynamic, Engine, Map, Scope};
@@ -30,6 +31,9 @@ impl Bundle {
     pub fn of(engine: &Engine, value: &Dynamic) -> Self {
         if let Some(table) = value.read_lock::<ScriptTable>() {
             return Self::table(table.table());
+        }
+        if let Some(published) = value.read_lock::<Selection>() {
+            return Self::table(&published.table());
         }
         if let Some(plot) = value.read_lock::<ScriptPlot>() {
             let plot = plot.plot();

@@ -40,6 +40,7 @@ pub const OWN: &[Kind] = &[
     kind("perturbation", "What an attack added to images, and what that does to a model."),
     kind("correctness", "Which images of a split were classified correctly."),
     kind("cells", "What a sweep measured: one record per combination of levels."),
+    kind("records", "Published numbers, each with what it is and where it was printed."),
     kind("table", "Rows and columns that print as a table, with notes."),
     kind("plot", "A picture; a report shows it."),
     kind("tensor", "Numbers in a grid; a copy that never changes."),

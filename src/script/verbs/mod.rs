@@ -9,6 +9,7 @@ mod models;
 mod perturbations;
 mod pages;
 mod plots;
+mod published;
 mod reports;
 mod results;
 mod splits;
@@ -45,6 +46,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     masking::bind(binder, context);
     cells::bind(binder, context, run);
     statistics::bind(binder);
+    published::bind(binder);
     tables::bind(binder);
     plots::bind(binder, run);
     reports::bind(binder, context, run);
