@@ -5,6 +5,7 @@
 
 mod arms;
 mod benjamini_hochberg;
+mod best_of;
 mod block;
 mod bootstrap;
 mod comparison;
@@ -59,6 +60,7 @@ pub const STATISTICS: &[&Entry<Statistic>] = &[
     &mcnemar::ENTRY,
     &equivalence::ENTRY,
     &power::ENTRY,
+    &best_of::ENTRY,
     &correlation::PEARSON,
     &correlation::SPEARMAN,
     &linear_fit::ENTRY,
