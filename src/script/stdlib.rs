@@ -5,7 +5,11 @@ use rhai::{Engine, FnAccess, Scope, Shared};
 use std::collections::BTreeMap;
 
 /// The modules by name, in the order of the manual.
-pub const SOURCES: &[(&str, &str)] = &[("presets", include_str!("../../stdlib/presets.rhai"))];
+pub const SOURCES: &[(&str, &str)] = &[
+    ("gains", include_str!("../../stdlib/gains.rhai")),
+    ("presets", include_str!("../../stdlib/presets.rhai")),
+    ("wording", include_str!("../../stdlib/wording.rhai")),
+];
 
 /// The path of a module in errors.
 pub fn path(name: &str) -> String {
