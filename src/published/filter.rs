@@ -8,10 +8,19 @@ use crate::registry::{Args, Kind, Param, Value};
 pub const FILTERS: [Param; 7] = [
     filter("study", "Study, or a list of them."),
     filter("arch", "Architecture of the source network, or a list of them."),
-    filter("threat", "Threat model of the source: `none`, `l2`, `linf` or `stylized`, or a list."),
-    filter("eps", "Radius the source was trained with, a number, a text as `best`, or a list."),
+    filter(
+        "threat",
+        "Threat model that the source was trained against, none for a standard one, or a list.",
+    ),
+    filter(
+        "eps",
+        "Radius that the source was trained with, in pixels of [0, 1]; a text where it is none; or a list.",
+    ),
     filter("dataset", "Target data set, or a list of them."),
-    filter("mode", "Protocol: `fixed`, `full`, `last_3_blocks` or `source`, or a list."),
+    filter(
+        "mode",
+        "What was trained on the target: a new last layer (fixed), all (full), ...; or a list.",
+    ),
     filter("metric", "What was measured, or a list."),
 ];
 
@@ -99,6 +108,7 @@ pub(super) fn levels(rows: &[&'static Row], column: usize) -> Vec<&'static str> 
 
 fn none(operation: &str, column: &str, missing: &str, known: &[&str]) -> Error {
     let meant = nearest(missing, known.iter().copied())
+        .or_else(|| known.iter().copied().find(|name| name.starts_with(missing)))
         .map(|name| format!(", did you mean {name}?"))
         .unwrap_or_default();
     Error::usage(format!("{operation}: no number here has {column} {missing}{meant}"))

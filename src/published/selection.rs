@@ -246,6 +246,8 @@ mod tests {
         let error = selected(&[("dataset", Value::from("CIFAR10"))]).unwrap_err();
         let said = "table: no number here has dataset CIFAR10, did you mean CIFAR-10?";
         assert_eq!((error.to_string().as_str(), error.key()), (said, Some("dataset")));
+        let error = selected(&[("study", Value::from("eps_sweep"))]).unwrap_err();
+        assert!(error.to_string().ends_with("did you mean eps_sweep_mean3?"), "{error}");
         let study = ("study", Value::from("table2_arxiv"));
         let list = Value::List(vec![Value::from("CIFAR-10"), Value::from("Cars")]);
         let error = selected(&[study, ("dataset", list)]).unwrap_err();

@@ -24,8 +24,8 @@ published numbers: table2_arxiv, vgg16_bn, top1
 threat  eps  dataset   mode    value (%)
 -----------------------------------------
 none    0    ImageNet  source      73.66
-l2      3    ImageNet  source      57.19
 none    0    CIFAR-10  full        96.08
+l2      3    ImageNet  source      57.19
 l2      3    CIFAR-10  full        97.27
 - source: arXiv 2007.08489 Table 2 (archs printed as A-F; names matched by value to README), \
 screenshots hoya012.github.io:assets/img/transfer-robust/10.PNG and ryul99 table-2.png",
