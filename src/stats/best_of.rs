@@ -78,8 +78,8 @@ pub const ENTRY: Entry<Statistic> = Entry {
             For settings in the order of their strength, tested against the null that none is better \
             than the ones before it: true values never rise along the list from the baseline on (the \
             nearest such list stands for them), and each is measured with independent normal error of \
-            `sd`. Gives the `gain` of the best, the gain `expected` of the best under the null, the \
-            probability `p` under the null of so large a gain, and the count `n`. The nearest list is \
+            `sd`. Gives #{gain, expected, p, n}: the gain of the best, what the best gains under the null, \
+            and the probability under the null of so large a gain. The nearest list is \
             fitted to the same values, so that p is an approximation.",
         inputs: &[
             Param::input("values", NUMBERS, "One value per setting, the weakest setting first."),

@@ -155,31 +155,38 @@ pub(super) mod tests {
         }
     }
 
-    fn example_of(spec: &Spec, count: usize) -> Vec<Vec<f64>> {
+    /// Inputs of a statistic: lists of `count` numbers that differ from each other.
+    fn inputs(spec: &Spec, count: usize) -> Vec<Value> {
         let list = |shift: usize| -> Vec<f64> {
             (0..count).map(|i| [0.2, 0.9, 0.4, 0.6, 0.7, 0.1, 1.0, 0.0][(i + shift) % 8]).collect()
         };
-        let lists = spec.inputs.iter().filter(|input| matches!(input.kind, Kind::Floats { .. }));
-        lists.enumerate().map(|(shift, _)| list(3 * shift)).collect()
+        let input = |(place, input): (usize, &Param)| match input.kind {
+            Kind::Floats { .. } => Value::Floats(list(3 * place)),
+            _ => Value::Float(0.5),
+        };
+        spec.inputs.iter().enumerate().map(input).collect()
     }
 
-    fn required(spec: &Spec) -> Vec<(&'static str, Value)> {
+    /// The options that must be given.
+    fn required(spec: &Spec) -> Vec<(String, Value)> {
         let required = spec.params.iter().filter(|param| param.default == Default::Required);
-        let value =
-            |kind| if matches!(kind, Kind::Int { .. }) { Value::Int(3) } else { Value::Float(0.5) };
-        required.map(|param| (param.name, value(param.kind))).collect()
+        let value = |param: &Param| match param.kind {
+            Kind::Int { .. } => Value::Int(3),
+            _ => Value::Float(0.5),
+        };
+        required.map(|param| (param.name.to_owned(), value(param))).collect()
+    }
+
+    fn build(entry: &'static Entry<Statistic>, inputs: Vec<Value>) -> Result<Value> {
+        (entry.build)(&Args::resolve(&entry.spec, inputs, required(&entry.spec))?)
     }
 
     #[test]
     fn the_documentation_of_each_statistic_names_all_that_it_gives() {
-        for entry in STATISTICS {
-            let lists = example_of(&entry.spec, 8);
-            let lists: Vec<&[f64]> = lists.iter().map(Vec::as_slice).collect();
-            let options = required(&entry.spec);
-            let found = call(entry, &lists, &options).unwrap();
-            if entry.spec.returns != "map" {
-                continue;
-            }
+        for entry in STATISTICS.iter().filter(|entry| entry.spec.returns == "map") {
+            let Value::Map(found) = build(entry, inputs(&entry.spec, 8)).unwrap() else {
+                panic!("{}: no map", entry.spec.name);
+            };
             let doc = entry.spec.doc;
             let named = doc.split_once("#{").and_then(|(_, rest)| rest.split_once('}'));
             let mut named: Vec<&str> = named.unwrap().0.split(", ").collect();
@@ -190,20 +197,27 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn lists_of_different_lengths_and_empty_lists_are_refused_not_counted() {
-        for entry in STATISTICS {
-            let lists = example_of(&entry.spec, 8);
-            let options = required(&entry.spec);
-            if let [first, second, ..] = &lists[..] {
-                let error = call(entry, &[first, &second[1..]], &options).unwrap_err();
-                assert!(error.to_string().contains("as many"), "{}: {error}", entry.spec.name);
+    fn lists_that_do_not_pair_and_empty_lists_are_refused() {
+        for entry in STATISTICS.iter().filter(|entry| entry.spec.returns == "map") {
+            let name = entry.spec.name;
+            let mut given = inputs(&entry.spec, 8);
+            let mut empty = Vec::new();
+            let mut lists = 0;
+            for value in &mut given {
+                let is_list = matches!(value, Value::Floats(_));
+                empty.push(if is_list { Value::Floats(Vec::new()) } else { value.clone() });
+                lists += usize::from(is_list);
             }
-            if lists.is_empty() || matches!(entry.spec.returns, "list") {
+            if lists == 0 {
                 continue;
             }
-            let empty: Vec<&[f64]> = lists.iter().map(|_| [].as_slice()).collect();
-            let error = call(entry, &empty, &options).unwrap_err();
-            assert!(error.to_string().contains("at least"), "{}: {error}", entry.spec.name);
+            let error = build(entry, empty).unwrap_err().to_string();
+            assert!(error.contains("at least"), "{name}: {error}");
+            if let Some(Value::Floats(second)) = given.get_mut(1) {
+                second.pop();
+                let error = build(entry, given).unwrap_err().to_string();
+                assert!(error.contains("as many"), "{name}: {error}");
+            }
         }
     }
 }
