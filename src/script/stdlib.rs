@@ -52,7 +52,9 @@ pub fn modules() -> Vec<Module> {
     let engine = Engine::new_raw();
     let module = |(name, source): &(&'static str, &'static str)| {
         let ast = engine.compile(source).unwrap_or_default();
-        let public = ast.iter_functions().filter(|function| function.access == FnAccess::Public);
+        // Closures are functions to Rhai, with a name that no file can call.
+        let called = ast.iter_functions().filter(|function| !function.name.starts_with("anon$"));
+        let public = called.filter(|function| function.access == FnAccess::Public);
         let mut functions: Vec<Function> = public
             .map(|function| Function {
                 name: function.name.to_owned(),
