@@ -4,9 +4,11 @@
 
 mod archive;
 mod cifar;
+mod crops;
 mod describe;
 mod effective_resolution;
 mod facts;
+mod few_shot;
 mod files;
 mod hf_swap;
 mod idx;
@@ -48,6 +50,7 @@ mod view;
 pub use describe::{DESCRIBE, describe};
 pub use effective_resolution::{EFFECTIVE_RESOLUTION, effective_resolution};
 pub use facts::{Facts, Metric};
+pub use few_shot::{FEW_SHOT, few_shot};
 pub use hf_swap::{HF_SWAP, hf_swap};
 pub use images::Images;
 pub use pack::{PACK, pack};

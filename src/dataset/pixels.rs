@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use crate::torch;
-use crate::transform::{Pipeline, squared};
+use crate::transform::{self, Action, Pipeline, Step, squared};
 use once_cell::unsync::OnceCell;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
@@ -89,6 +89,47 @@ impl Pixels {
             .map(|view| view.as_ref().map(|view| view.pipeline().clone()));
         let pixels = Self::new(storage, self.size, pipelines)?;
         Ok(Self { context: Some(context.clone()), ..pixels })
+    }
+
+    /// The same images, of which training sees random parts and mirror images; with `middle`,
+    /// everything else sees their middle. Both take the place of a resize and a crop to the middle
+    /// with which the pipeline ends; what comes before these, and steps on numbers, stay.
+    ///
+    /// # Errors
+    /// Usage: images that are no squares.
+    pub fn cropped(&self, middle: bool) -> Result<Self> {
+        let [_, height, width] = self.shape();
+        if height != width {
+            return Err(Error::usage(format!("expected square images, found {height}x{width}")));
+        }
+        let steps = self.plain.iter().flat_map(|view| view.pipeline().steps().cloned());
+        let on_bytes = |step: &Step| matches!(step.action, Action::Bytes(_));
+        let (mut first, last): (Vec<Step>, Vec<Step>) = steps.partition(on_bytes);
+        for name in ["center_crop", "resize"] {
+            first.pop_if(|step| step.name == name);
+        }
+        let view = |crop: Pipeline| -> Result<Option<View>> {
+            let steps = first.iter().cloned().chain(crop.steps().cloned()).chain(last.clone());
+            let view = View::new(self.storage.clone(), Pipeline::new(steps.collect())?)?;
+            Ok(Some(match &self.swap {
+                None => view,
+                Some(swap) => view.swapped(swap.clone()),
+            }))
+        };
+        Ok(Self {
+            storage: self.storage.clone(),
+            size: self.size,
+            resized: OnceCell::new(),
+            train: view(transform::randomly_cropped(height)?)?,
+            plain: if middle { view(transform::middle(height)?)? } else { self.plain.clone() },
+            context: self.context.clone(),
+            swap: self.swap.clone(),
+        })
+    }
+
+    /// Whether training sees something of its own.
+    pub fn has_train_transform(&self) -> bool {
+        self.train.is_some()
     }
 
     fn prepare(&self) -> Result<()> {

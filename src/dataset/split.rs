@@ -1,5 +1,7 @@
 //! Datasets and their splits, as scripts hold them.
 
+mod derived;
+
 use super::facts::Facts;
 use super::pixels::Pixels;
 use super::storage::Storage;
@@ -10,7 +12,6 @@ use crate::lineage::Lineage;
 use crate::registry::Handle;
 use crate::seed::Stream;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -91,36 +92,6 @@ impl Dataset {
             Split::new(origin, part.name.to_owned(), part.samples, part.lineage)
         });
         Self { train, val, test, name, lineage }
-    }
-
-    /// The same samples with other pixels; `derived` gives the lineage of the dataset and of each
-    /// split from what it was.
-    pub(super) fn with_pixels(
-        &self,
-        pixels: Pixels,
-        derived: impl Fn(&Rc<Lineage>) -> Rc<Lineage>,
-    ) -> Self {
-        let lineage = derived(&self.lineage);
-        let pixels = Rc::new(pixels);
-        let [train, val, test] = [&self.train, &self.val, &self.test].map(|split| {
-            let inner = &split.0;
-            let origin =
-                Origin { lineage: lineage.clone(), pixels: pixels.clone(), ..inner.origin.clone() };
-            let (part, samples) = (inner.part.clone(), inner.samples.clone());
-            Split::new(origin, part, samples, derived(&inner.lineage))
-        });
-        Self { train, val, test, name: self.name.clone(), lineage }
-    }
-
-    /// The same dataset under another name.
-    pub(super) fn named(&self, name: &str) -> Self {
-        let name: Rc<str> = name.into();
-        let [train, val, test] = [&self.train, &self.val, &self.test].map(|split| {
-            let inner = &split.0;
-            let origin = Origin { dataset: name.clone(), ..inner.origin.clone() };
-            Split::new(origin, inner.part.clone(), inner.samples.clone(), inner.lineage.clone())
-        });
-        Self { train, val, test, name, lineage: self.lineage.clone() }
     }
 
     /// What gives the images.
@@ -297,30 +268,6 @@ impl Split {
         let labels = indices.iter().map(label).collect::<Result<Vec<i64>>>()?;
         let y = Tensor::f_from_slice(&labels)?.f_to_device(x.device())?;
         Ok(Batch { x, y, ids })
-    }
-
-    /// The samples of both splits of one dataset, for example train and val for a last fit.
-    ///
-    /// # Errors
-    /// Usage: splits of two datasets, or splits that share an image.
-    pub fn merged(&self, other: &Self) -> Result<Self> {
-        let (ours, theirs) = (&self.0.origin, &other.0.origin);
-        let names = || format!("merge {} with {}", self.name(), other.name());
-        if ours.lineage.address() != theirs.lineage.address() {
-            return Err(Error::usage(format!("{}: expected splits of one dataset", names())));
-        }
-        let mut samples = [self.0.samples.as_slice(), &other.0.samples].concat();
-        samples.sort_unstable();
-        if samples.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Error::usage(format!("{}: they share images", names())));
-        }
-        let part = format!("{}+{}", self.0.part, other.0.part);
-        let inputs = BTreeMap::from([
-            ("first".to_owned(), self.0.lineage.clone()),
-            ("second".to_owned(), other.0.lineage.clone()),
-        ]);
-        let lineage = Lineage::new("split.merged", 1, BTreeMap::new(), inputs);
-        Ok(Self::new(ours.clone(), part, samples, lineage))
     }
 }
 

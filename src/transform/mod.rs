@@ -42,7 +42,7 @@ pub use frame::{Frame, Region, Size};
 pub use handle::{APPLY, Transform, apply};
 pub use low_pass::LowPass;
 pub use pipeline::Pipeline;
-pub use presets::{PRESETS, shortened, squared};
+pub use presets::{PRESETS, middle, randomly_cropped, shortened, squared};
 pub use resample::Filter;
 pub use step::{Action, ByteStep, FloatStep, Planes, Step};
 

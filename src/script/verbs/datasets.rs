@@ -4,8 +4,8 @@ use super::ScriptTable;
 use super::plots::ScriptPlot;
 use crate::context::Context;
 use crate::dataset::{
-    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, HF_SWAP, PACK, SPECTRUM, correlation,
-    describe, effective_resolution, hf_swap, pack, spectrum,
+    CORRELATION, DESCRIBE, Dataset, EFFECTIVE_RESOLUTION, FEW_SHOT, HF_SWAP, PACK, SPECTRUM,
+    correlation, describe, effective_resolution, few_shot, hf_swap, pack, spectrum,
 };
 use crate::error::{Error, Result};
 use crate::plot::{PICTURES, Plot};
@@ -62,6 +62,10 @@ pub fn bind(binder: &mut Binder, context: &Context) {
     binder.method::<Dataset>(&HF_SWAP, |call: Call| {
         let data: Dataset = call.receiver()?;
         call.at(hf_swap(&data, &call.args)).map(Dynamic::from)
+    });
+    binder.method::<Dataset>(&FEW_SHOT, |call: Call| {
+        let data: Dataset = call.receiver()?;
+        call.at(few_shot(&data, &call.args)).map(Dynamic::from)
     });
     binder.method::<Dataset>(&SHOW, |call: Call| {
         let data: Dataset = call.receiver()?;

@@ -36,6 +36,24 @@ pub fn shortened(size: i64) -> Result<Pipeline> {
     pipeline(&[("resize", &[("size", Value::Int(size))])])
 }
 
+/// A random part of the picture at `size` pixels, or its mirror image: as torchvision's
+/// RandomResizedCrop and RandomHorizontalFlip are by default.
+///
+/// # Errors
+/// Usage: a size that is no size of an image.
+pub fn randomly_cropped(size: i64) -> Result<Pipeline> {
+    pipeline(&[("random_resized_crop", &[("size", Value::Int(size))]), ("random_flip", &[])])
+}
+
+/// The shorter side at 8/7 of `size` pixels, and the square in the middle: 256 and 224.
+///
+/// # Errors
+/// Usage: a size that is no size of an image.
+pub fn middle(size: i64) -> Result<Pipeline> {
+    let resized = [("size", Value::Int((8 * size + 3) / 7))];
+    pipeline(&[("resize", &resized), ("center_crop", &[("size", Value::Int(size))])])
+}
+
 /// A step of a preset: its name, and its options.
 type Call<'a> = (&'a str, &'a [(&'a str, Value)]);
 
