@@ -86,10 +86,18 @@ impl Architecture {
     /// # Errors
     /// Internal: the images are too small, which the constructor refuses.
     pub fn multiplications(&self, classes: i64) -> Result<i64> {
+        self.multiplications_of_last(self.graph.blocks().len(), classes)
+    }
+
+    /// Those of the last `blocks` blocks and of the linear layer.
+    ///
+    /// # Errors
+    /// As [`Self::multiplications`].
+    pub fn multiplications_of_last(&self, blocks: usize, classes: i64) -> Result<i64> {
         let costs = shape::costs(&self.graph, self.size)
             .map_err(|_| Error::internal(format!("{}: the images are too small", self.name)))?;
-        let blocks = costs.iter().map(|cost| cost.multiplications);
-        Ok(blocks.chain([self.head(classes).multiplications(1)]).sum())
+        let last = costs.iter().rev().take(blocks).map(|cost| cost.multiplications);
+        Ok(last.chain([self.head(classes).multiplications(1)]).sum())
     }
 
     /// Names and shapes of the whole state with a linear layer for `classes`, as torchvision's

@@ -185,7 +185,7 @@ impl Layers for Folded {
                 let y = convolve(x, &c, weights, prepared.as_ref(), (shortcut, relu))?;
                 (y, if relu { Activation::None } else { fused.activation })
             }
-            LayerKind::Norm(_) => (state.normalise(x, false, 0.0)?, fused.activation),
+            LayerKind::Norm(_) => (state.normalise(x, None)?, fused.activation),
             LayerKind::Linear { .. } => {
                 (x.f_linear(&state.weight, state.bias.as_ref())?, fused.activation)
             }

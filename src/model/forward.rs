@@ -25,18 +25,19 @@ pub struct Draws<'a> {
 /// One forward pass without folding.
 pub(super) struct Pass<'a> {
     pub network: &'a Network,
-    /// Where dropout draws from, in training mode.
-    pub training: Option<Draws<'a>>,
+    /// How fast running statistics follow those of the batch, which then normalise; none where the
+    /// running ones do.
+    pub momentum: Option<f64>,
+    /// Where dropout draws from; none where nothing is dropped.
+    pub draws: Option<Draws<'a>>,
 }
 
 impl Layers for Pass<'_> {
     fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
-        let Self { network, training } = self;
+        let network = self.network;
         let (architecture, layers) = (network.architecture(), &network.layers);
         let state = &layers[fused.layer];
-        let normalise = |norm: usize, x: &Tensor| {
-            layers[norm].normalise(x, training.is_some(), architecture.norm_momentum)
-        };
+        let normalise = |norm: usize, x: &Tensor| layers[norm].normalise(x, self.momentum);
         let like = |parameter: &Tensor| parameter.f_to_kind(x.f_kind()?);
         let x = match architecture.graph.layers()[fused.layer].kind {
             LayerKind::Convolution(c) => {
@@ -64,7 +65,7 @@ impl Layers for Pass<'_> {
     }
 
     fn dropout(&self, index: usize, p: f64, x: &Tensor) -> Result<Tensor> {
-        let Some(Draws { stream, ids }) = self.training else { return Ok(x.shallow_clone()) };
+        let Some(Draws { stream, ids }) = self.draws else { return Ok(x.shallow_clone()) };
         let (p, kept) = (p as f32, 1.0 / (1.0 - p as f32));
         let each = x.numel() / ids.len().max(1);
         let mut mask: Vec<f32> = Vec::with_capacity(x.numel());
@@ -113,16 +114,17 @@ pub(super) fn convolve(
 }
 
 impl LayerState {
-    /// The batch normalisation of `x` by this layer.
-    pub(super) fn normalise(&self, x: &Tensor, training: bool, momentum: f64) -> Result<Tensor> {
+    /// The batch normalisation of `x` by this layer: by the statistics of the batch, which the
+    /// running ones follow with `momentum`, or by the running ones.
+    pub(super) fn normalise(&self, x: &Tensor, momentum: Option<f64>) -> Result<Tensor> {
         let running = self.running.as_ref();
         Ok(x.f_batch_norm(
             Some(&self.weight),
             self.bias.as_ref(),
             running.map(|(mean, _)| mean),
             running.map(|(_, variance)| variance),
-            training,
-            momentum,
+            momentum.is_some(),
+            momentum.unwrap_or(0.0),
             NORM_EPS,
             true,
         )?)

@@ -7,11 +7,13 @@ mod forward;
 pub mod graph;
 mod handle;
 mod init;
+mod learning;
 mod network;
 mod outputs;
 #[cfg(test)]
 mod parity;
 mod precision;
+mod recalibration;
 mod state;
 mod summary;
 
@@ -20,9 +22,11 @@ pub use architectures::MODELS;
 pub use folded::Folded;
 pub use forward::Draws;
 pub use handle::{Model, Origin};
+pub use learning::{Learning, Learns, Statistics};
 pub use network::Network;
 pub use outputs::{FEATURES, LOGITS, features, logits};
 pub use precision::Precision;
+pub use recalibration::Recalibration;
 pub use summary::{SUMMARY, summary};
 
 use crate::error::Result;

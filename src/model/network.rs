@@ -1,10 +1,11 @@
 //! A network that can be trained: parameters that alias one flat tensor, and BatchNorm buffers.
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, Normaliser};
 use super::folded::Folded;
 use super::forward::{Draws, Pass};
 use super::graph::LayerKind;
 use super::graph::plan::{self, Step};
+use super::learning::{Learning, Span};
 use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
@@ -26,7 +27,10 @@ pub struct Network {
     classes: i64,
     device: Device,
     precision: Precision,
+    pub(super) learning: Learning,
     flat: Tensor,
+    /// The parts of `flat` that learn, in order, none next to another.
+    pub(super) spans: Vec<Span>,
     /// Those of the graph in its order, then the linear layer on the features.
     pub(super) layers: Vec<LayerState>,
 }
@@ -79,9 +83,18 @@ impl Network {
             classes,
             device,
             precision: Precision::F32,
+            learning: Learning::default(),
+            spans: vec![(0, total)],
             flat,
             layers,
         })
+    }
+
+    /// The same network behind another normaliser.
+    #[must_use]
+    pub fn normalised_by(mut self, normaliser: Normaliser) -> Self {
+        self.architecture = Rc::new(Architecture { normaliser, ..(*self.architecture).clone() });
+        self
     }
 
     /// The same network, computing with these numbers.
@@ -91,7 +104,8 @@ impl Network {
     }
 
     /// The logits in training mode, f32 of shape (N, classes), of pixels `x` in [0,1], also twice
-    /// differentiable: BatchNorm uses the statistics of the batch and updates the running ones.
+    /// differentiable: BatchNorm uses the statistics of the batch and updates the running ones,
+    /// unless [`Self::learning`] says otherwise.
     ///
     /// # Errors
     /// The images have the wrong shape; a batch of one 1x1 feature map has no variance.
@@ -120,56 +134,10 @@ impl Network {
     /// As for [`Self::train_logits`].
     pub fn features(&self, x: &Tensor, training: Option<Draws<'_>>) -> Result<Tensor> {
         let pixels = self.architecture.normalised(x)?;
-        let features = plan::run(&self.steps, pixels, &Pass { network: self, training })?;
-        Ok(features.f_to_kind(Kind::Float)?)
-    }
-
-    /// The gradient of a scalar loss over all parameters, as one flat f32 tensor in the order of
-    /// [`Self::flat`]; parameters that the loss does not reach get zeros. Frees the graph.
-    ///
-    /// # Errors
-    /// `loss` has no graph.
-    pub fn gradient(&self, loss: &Tensor) -> Result<Tensor> {
-        Ok(self.gradients(loss, None)?.0)
-    }
-
-    /// The same, and the gradient in `leaf`, of its shape, from the same backward pass.
-    ///
-    /// # Errors
-    /// `loss` has no graph, or `leaf` is no part of it.
-    pub fn gradients(
-        &self,
-        loss: &Tensor,
-        leaf: Option<&Tensor>,
-    ) -> Result<(Tensor, Option<Tensor>)> {
-        let parameters: Vec<&Tensor> = self
-            .layers
-            .iter()
-            .flat_map(|layer| [&layer.weight].into_iter().chain(&layer.bias))
-            .collect();
-        let wanted: Vec<&Tensor> = parameters.iter().copied().chain(leaf).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &wanted, false, false)?;
-        let of_leaf = leaf.and(gradients.last()).filter(|gradient| gradient.defined());
-        if leaf.is_some() && of_leaf.is_none() {
-            return Err(Error::internal("model: the loss does not depend on the leaf"));
-        }
-        let _guard = no_grad_guard();
-        let parts = gradients
-            .iter()
-            .zip(&parameters)
-            .map(|(gradient, parameter)| {
-                if !gradient.defined() {
-                    let length: i64 = parameter.size().iter().product();
-                    return Ok(Tensor::f_zeros([length], (Kind::Float, self.device))?);
-                }
-                let stored = match gradient.dim() {
-                    4 => gradient.f_permute([0, 2, 3, 1])?,
-                    _ => gradient.shallow_clone(),
-                };
-                Ok(stored.f_reshape([-1])?)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok((Tensor::f_cat(&parts, 0)?, of_leaf.map(Tensor::shallow_clone)))
+        let momentum = (training.is_some() && self.learning.adapts())
+            .then_some(self.architecture.norm_momentum);
+        let pass = Pass { network: self, momentum, draws: training };
+        Ok(plan::run(&self.steps, pixels, &pass)?.f_to_kind(Kind::Float)?)
     }
 
     /// Multiplications with their additions of one image.
@@ -220,7 +188,7 @@ impl Network {
         Ok(copy)
     }
 
-    /// A copy of everything, which trains on its own.
+    /// A copy of everything, which trains on its own and in which everything learns.
     ///
     /// # Errors
     /// Memory is short.

@@ -115,13 +115,13 @@ mod tests {
 
         let folded = |precision| network.folded_at(precision).unwrap();
         let [exact, rounded] = [Precision::F32, Precision::Bf16].map(folded);
-        let training = Some(Draws { stream, ids: &[0] });
+        let (momentum, draws) = (Some(0.1), Some(Draws { stream, ids: &[0] }));
         let passes = |x: &Tensor| {
             [
                 (first(&network, &exact, x), first(&network, &rounded, x)),
                 (
-                    first(&network, &Pass { network: &network, training }, x),
-                    first(&half, &Pass { network: &half, training }, x),
+                    first(&network, &Pass { network: &network, momentum, draws }, x),
+                    first(&half, &Pass { network: &half, momentum, draws }, x),
                 ),
             ]
         };

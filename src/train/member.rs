@@ -68,7 +68,10 @@ impl Member {
     /// # Errors
     /// Memory is short.
     pub fn start(network: Network, recipe: &Recipe) -> Result<Self> {
-        let kept = recipe.optimizer.kept().iter().map(|_| network.flat().f_zeros_like());
+        let zeros = || {
+            Tensor::f_zeros([network.learned_parameters()], (tch::Kind::Float, network.device()))
+        };
+        let kept = recipe.optimizer.kept().iter().map(|_| zeros());
         Ok(Self {
             kept: kept.collect::<std::result::Result<_, _>>()?,
             average: if recipe.ema > 0.0 { Some(network.copy()?) } else { None },
@@ -221,8 +224,14 @@ impl Member {
     fn update(&mut self, gradient: &Tensor, recipe: &Recipe, place: &Place) -> Result<()> {
         let done = self.tally.trained.spent.updates;
         let lr = recipe.rate(done, place.total);
-        let flat = self.network.flat();
-        recipe.optimizer.update(flat, gradient, &self.kept, (done + 1, lr), recipe)?;
+        let mut start = 0;
+        for part in self.network.learned()? {
+            let length = part.size1()?;
+            let of_part = |all: &Tensor| all.f_narrow(0, start, length);
+            let kept = self.kept.iter().map(of_part).collect::<std::result::Result<Vec<_>, _>>()?;
+            recipe.optimizer.update(&part, &of_part(gradient)?, &kept, (done + 1, lr), recipe)?;
+            start += length;
+        }
         if let Some(average) = &self.average {
             average.follow(&self.network, recipe.ema)?;
         }
@@ -256,7 +265,9 @@ impl Member {
         spent.distinct_inputs += ((given + passes.fresh) * count) as u64;
         spent.forwards += (passes.forwards * count) as u64;
         spent.backwards += ((passes.to_images + passes.to_weights) * count) as u64;
-        spent.flops += self.network.multiplications()? as f64 * (passes.flops() * count) as f64;
+        let through = self.network.multiplications()? * (passes.forwards + passes.to_images);
+        let back = self.network.backward_multiplications()? * passes.to_weights;
+        spent.flops += (through + back) as f64 * count as f64;
         Ok(())
     }
 
@@ -334,7 +345,7 @@ impl Member {
             .into_iter()
             .map(|(name, tensor)| Ok((name, tensor.f_to_device(device)?)))
             .collect::<Result<_>>()?;
-        let long = member.network.flat().size();
+        let long = [member.network.learned_parameters()];
         let fitting = |name: &str| saved.get(name).filter(|tensor| tensor.size() == long);
         for (kept, name) in member.kept.iter_mut().zip(recipe.optimizer.kept()) {
             let tensor = fitting(name).ok_or_else(|| {

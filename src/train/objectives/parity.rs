@@ -17,7 +17,7 @@ pub fn expected(name: &str) -> Tensor {
 }
 
 /// Small tensors as they are, of large ones a sum for each output; as the script makes it.
-fn digest(tensors: impl Iterator<Item = Tensor>) -> Tensor {
+pub fn digest(tensors: impl Iterator<Item = Tensor>) -> Tensor {
     let parts: Vec<Tensor> = tensors
         .map(|tensor| {
             let tensor = tensor.to_kind(Type::Double);
