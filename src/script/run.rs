@@ -10,6 +10,7 @@ use crate::evaluate::EVALUATE;
 use crate::registry::{Args, Home, Spec};
 use crate::sweep::Shard;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -37,6 +38,8 @@ pub struct Run {
     pub params: Vec<(String, String)>,
     /// Whether a sweep with a seed axis is running.
     pub seed_axis: bool,
+    /// What results of the running cell want to be known of them.
+    pub notes: BTreeSet<String>,
     /// Receives warnings.
     warn: Rc<dyn Fn(&str)>,
     /// Entries already warned about.
@@ -64,6 +67,7 @@ impl Run {
             failed: Failed::default(),
             params: Vec::new(),
             seed_axis: false,
+            notes: BTreeSet::new(),
             warn: Rc::new(move |message: &str| monitor.warn(message)),
             warned: Vec::new(),
         }

@@ -44,7 +44,7 @@ pub use interval::{Interval, mean, sd, t_interval, two_sided_p};
 pub use pairing::{Correction, Pairing};
 #[cfg(test)]
 pub(crate) use records::tests::grid;
-pub use records::{Axis, Cells, Metric, Observation, Records, Row};
+pub use records::{Axis, BETWEEN_NOTES, Cells, Metric, NOTES, Observation, Records, Row};
 pub use statistic::{Statistic, Tabulate};
 pub use summary::{SUMMARY, summary};
 pub use unit::Unit;

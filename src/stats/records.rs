@@ -3,6 +3,11 @@
 use crate::error::{Error, Result, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The name under which a cell keeps what its results want to be known of them.
+pub const NOTES: &str = "notes";
+/// What stands between two notes of a cell.
+pub const BETWEEN_NOTES: &str = "; ";
+
 /// One axis of a grid and the names of its levels, in source order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -141,6 +146,27 @@ impl Records {
             .hint(format!("numbers that were measured: {list}")))
     }
 
+    /// What cells want to be known of their numbers, each with the number of cells: the
+    /// footnotes of every table made of them.
+    pub fn notes(&self) -> Vec<String> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in &self.rows {
+            if let Some(Metric::Text(notes)) = row.metrics.get(NOTES) {
+                for note in notes.split(BETWEEN_NOTES) {
+                    *counts.entry(note).or_default() += 1;
+                }
+            }
+        }
+        let all = self.rows.len();
+        counts
+            .into_iter()
+            .map(|(note, cells)| match cells == all {
+                true => format!("all cells: {note}"),
+                false => format!("{cells} of {all} cells: {note}"),
+            })
+            .collect()
+    }
+
     /// The cells by place.
     pub fn cells(&self) -> Cells<'_> {
         self.rows.iter().map(|row| (row.levels.as_slice(), row)).collect()
@@ -252,6 +278,17 @@ pub(crate) mod tests {
         grid(&[("arm", &["a", "b"]), ("seed", &["0", "1", "2"])], "accuracy", |place| {
             place[0] as f64 + 0.1 * place[1] as f64
         })
+    }
+
+    #[test]
+    fn notes_are_counted_over_the_cells() {
+        let mut records = small();
+        assert!(records.notes().is_empty());
+        for (place, row) in records.rows.iter_mut().enumerate() {
+            let note = if place == 2 { "on test; at the edge" } else { "on test" };
+            row.metrics.insert(NOTES.to_owned(), Metric::Text(note.to_owned()));
+        }
+        assert_eq!(records.notes(), ["1 of 6 cells: at the edge", "all cells: on test"]);
     }
 
     #[test]

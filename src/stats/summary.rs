@@ -82,6 +82,7 @@ pub fn summary(records: &Records, by: &[String], metric: &str, replicate: &str) 
     table.rows = groups.iter().map(|group| row(records, &axes, unit, group)).collect();
     table.notes.push(counted(records, &axes, replicate));
     table.notes.extend(left_out(groups.iter().flat_map(|group| &group.excluded)));
+    table.notes.extend(records.notes());
     Ok(table)
 }
 

@@ -11,13 +11,13 @@ use crate::script::failure::{Stop, stopped};
 use crate::script::run::Run;
 use crate::script::source;
 use crate::script::value::{handle, to_value};
-use crate::stats::{Metric, REPLICATE, Records};
+use crate::stats::{BETWEEN_NOTES, Metric, NOTES, REPLICATE, Records};
 use crate::sweep::{Cell, Grid, Level, Shard};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map};
 use serde_json::Value as Json;
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The cells of a finished sweep as a script holds them.
@@ -58,8 +58,9 @@ pub const GRID: Spec = Spec {
     name: "grid",
     home: Home::Namespace("sweep"),
     doc: "Runs a function for every combination of some levels and collects what it returns. That \
-          is a map of numbers, texts and per-image correctness. Cells run in the order of their \
-          addresses; with --shard i/N this process does its share and stops. A cell whose training \
+          is a map of numbers, texts and per-image correctness. What its transfers note of themselves \
+          is kept under `notes`, and every table of the cells repeats it. Cells run in the order of \
+          their addresses; with --shard i/N this process does its share and stops. A cell whose training \
           diverges is kept with that status.",
     inputs: &[
         Param::input("axes", Kind::Any, "A map from axis to its levels, a list or a range."),
@@ -122,14 +123,18 @@ fn grid(context: &Context, run: &Rc<RefCell<Run>>, call: &Call) -> Outcome {
         let map: Map = levels
             .map(|(axis, level)| (axis.name.as_str().into(), axis.values[*level].clone()))
             .collect();
+        let outer = std::mem::take(&mut run.borrow_mut().notes);
         let answer = function.call_within_context::<Dynamic>(call.context, (map,));
-        answer
+        let notes = std::mem::replace(&mut run.borrow_mut().notes, outer);
+        let mut metrics = answer
             .map_err(|error| {
                 let stop = stopped(&error);
                 raised = Some(error);
                 stop
             })
-            .and_then(|answer| metrics(&answer))
+            .and_then(|answer| metrics(&answer))?;
+        note(&mut metrics, notes);
+        Ok(metrics)
     };
     let outer = {
         let mut run = run.borrow_mut();
@@ -221,6 +226,19 @@ fn levels(axes: &[Axis]) -> Result<(Levels, Lineages)> {
         all.push((axis.name.clone(), levels));
     }
     Ok((all, lineages))
+}
+
+/// Adds what the results of a cell want to be known of them to what the cell says itself.
+fn note(metrics: &mut BTreeMap<String, Metric>, notes: BTreeSet<String>) {
+    let own = match metrics.get(NOTES) {
+        Some(Metric::Text(own)) => Some(own.clone()),
+        Some(_) => return,
+        None => None,
+    };
+    let all: Vec<String> = own.into_iter().chain(notes).collect();
+    if !all.is_empty() {
+        metrics.insert(NOTES.to_owned(), Metric::Text(all.join(BETWEEN_NOTES)));
+    }
 }
 
 /// What a cell's function returned.

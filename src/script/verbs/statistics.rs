@@ -17,7 +17,9 @@ pub fn bind(binder: &mut Binder) {
         binder.function(&entry.spec, |call: Call| {
             let tabulate = || {
                 let cells: Cells = call.args.handle("cells")?;
-                (entry.build)(&cells.records, &call.args)
+                let mut table = (entry.build)(&cells.records, &call.args)?;
+                table.notes.extend(cells.records.notes());
+                Ok(table)
             };
             call.at(tabulate()).map(|table| Dynamic::from(ScriptTable::new(table)))
         });
