@@ -93,6 +93,11 @@ fn script(spec: &Spec) -> Option<String> {
                 _ => &made,
             }
         ),
+        // By default it trains 150 epochs for each learning rate.
+        Home::Namespace("transfer") if spec.name == "salman2020" => format!(
+            "{NET} let p = transfer::salman2020(#{{ epochs: 2 }});\n\
+             let t = m.transfer(d, #{{ protocol: p }}); [t.n + 0.0, t.selected.keys().len + 0.0]"
+        ),
         Home::Namespace("transfer") => {
             format!("{NET} let t = m.transfer(d, #{{ protocol: {made} }}); [t.n + 0.0]")
         }

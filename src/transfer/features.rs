@@ -1,61 +1,138 @@
 //! Features of a frozen network, computed once and kept.
 
+use super::bn_recalibrate::Pass;
+use super::factors::{Behind, Factors};
 use crate::checkpoint;
 use crate::context::Context;
-use crate::dataset::Split;
+use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::loader::{self, Feed};
-use crate::model::Model;
+use crate::model::{Folded, Model, Statistics};
 use crate::registry::Handle;
+use crate::seed::Stream;
+use once_cell::unsync::OnceCell;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use tch::Tensor;
 
 const FEATURES: &str = "features.safetensors";
 
-/// The features `[N, D]` of a split, f32 on the CPU, in the order of the split: the network is in
-/// eval mode, batch norms folded.
-///
-/// # Errors
-/// Images that do not fit, an interrupt, features that are not finite.
-pub fn features(context: &Context, model: &Model, split: &Split) -> Result<Tensor> {
-    let options = BTreeMap::from([
-        ("precision".to_owned(), Json::from("f32")),
-        ("device".to_owned(), Json::from(context.device_kind())),
-    ]);
-    let inputs = BTreeMap::from([
-        ("model".to_owned(), model.lineage()),
-        ("split".to_owned(), split.lineage()),
-    ]);
-    let lineage = Lineage::new("transfer::features", 1, options, inputs);
-    if let Some(bytes) = context.store.blob(lineage.address(), FEATURES)? {
-        return match checkpoint::decode(&bytes)?.pop() {
-            Some((_, features)) => Ok(features),
-            None => Err(Error::data("transfer: the stored features are empty")),
-        };
-    }
-    let features = compute(context, model, split)?;
-    let bytes = checkpoint::encode(&[("features".to_owned(), features.shallow_clone())])?;
-    context.store.put_blob(lineage.address(), FEATURES, &bytes)?;
-    Ok(features)
+/// A random view of images: its number, and the seed of its draws.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// From 0.
+    pub number: u64,
+    /// Of the transfer.
+    pub seed: i64,
 }
 
-fn compute(context: &Context, model: &Model, split: &Split) -> Result<Tensor> {
-    let _guard = tch::no_grad_guard();
-    let folded = model.network(context)?.folded()?;
-    let mut parts = Vec::new();
-    let batches = loader::batches(split.len(), 256, None);
-    for batch in Feed::new(split, batches, None, context.device)? {
-        if context.interrupt.is_requested() {
-            return Err(Error::interrupted("transfer: interrupted").hint("run it again"));
+/// A network that gives features of a target. It is in eval mode with its batch norms folded;
+/// where these adapt, they have the statistics of target.train.
+pub struct Extraction<'a> {
+    context: &'a Context,
+    model: &'a Model,
+    target: &'a Dataset,
+    factors: Factors,
+    network: OnceCell<Folded>,
+}
+
+impl<'a> Extraction<'a> {
+    /// Of images of `target`, whose crops are those of `factors`.
+    pub fn new(
+        context: &'a Context,
+        model: &'a Model,
+        target: &'a Dataset,
+        factors: Factors,
+    ) -> Self {
+        Self { context, model, target, factors, network: OnceCell::new() }
+    }
+
+    /// The features `[N, D]` of a split of the target, f32 on the CPU, in the order of the split:
+    /// of its images as everything but training sees them, or of a random view.
+    ///
+    /// # Errors
+    /// Images that do not fit, an interrupt, features that are not finite.
+    pub fn of(&self, split: &Split, view: Option<View>) -> Result<Tensor> {
+        let store = &self.context.store;
+        let lineage = self.lineage(split, view);
+        if let Some(bytes) = store.blob(lineage.address(), FEATURES)? {
+            return match checkpoint::decode(&bytes)?.pop() {
+                Some((_, features)) => Ok(features),
+                None => Err(Error::data("transfer: the stored features are empty")),
+            };
         }
-        let batch = batch?;
-        parts.push(folded.features(&batch.x)?.f_to_device(tch::Device::Cpu)?);
+        let features = self.compute(split, view)?;
+        let bytes = checkpoint::encode(&[("features".to_owned(), features.shallow_clone())])?;
+        store.put_blob(lineage.address(), FEATURES, &bytes)?;
+        Ok(features)
     }
-    let features = Tensor::f_cat(&parts, 0)?;
-    if !features.f_sum(tch::Kind::Double)?.f_double_value(&[])?.is_finite() {
-        return Err(Error::diverged("transfer: the features are not finite"));
+
+    fn lineage(&self, split: &Split, view: Option<View>) -> std::rc::Rc<Lineage> {
+        let mut options = BTreeMap::from([
+            ("precision".to_owned(), Json::from("f32")),
+            ("device".to_owned(), Json::from(self.context.device_kind())),
+        ]);
+        let mut inputs = BTreeMap::from([
+            ("model".to_owned(), self.model.lineage()),
+            ("split".to_owned(), split.lineage()),
+        ]);
+        let behind = self.factors.normaliser;
+        if behind != Behind::Source {
+            options.insert("normaliser".to_owned(), Json::from(behind.word()));
+        }
+        if let Some(View { number, seed }) = view {
+            options.insert("view".to_owned(), Json::from(number));
+            options.insert("seed".to_owned(), Json::from(seed));
+        }
+        if self.factors.statistics == Statistics::Batch {
+            inputs.insert("statistics".to_owned(), self.target.train.lineage());
+        }
+        Lineage::new("transfer::features", 1, options, inputs)
     }
-    Ok(features)
+
+    fn compute(&self, split: &Split, view: Option<View>) -> Result<Tensor> {
+        let _guard = tch::no_grad_guard();
+        let context = self.context;
+        let network = self.network.get_or_try_init(|| self.folded())?;
+        let mut parts = Vec::new();
+        let batches = loader::batches(split.len(), 256, None);
+        let draws = view.map(|view| Stream::new(view.seed, "view").at(view.number));
+        for batch in Feed::new(split, batches, draws, context.device)? {
+            if context.interrupt.is_requested() {
+                return Err(Error::interrupted("transfer: interrupted").hint("run it again"));
+            }
+            let batch = batch?;
+            parts.push(network.features(&batch.x)?.f_to_device(tch::Device::Cpu)?);
+        }
+        let features = Tensor::f_cat(&parts, 0)?;
+        if !features.f_sum(tch::Kind::Double)?.f_double_value(&[])?.is_finite() {
+            return Err(Error::diverged("transfer: the features are not finite"));
+        }
+        Ok(features)
+    }
+
+    fn folded(&self) -> Result<Folded> {
+        let network = self.model.network(self.context)?;
+        if self.factors.normaliser == Behind::Source
+            && self.factors.statistics == Statistics::Running
+        {
+            return network.folded();
+        }
+        let network = self.factors.normaliser.applied(network.copy()?, self.target);
+        match self.factors.statistics {
+            Statistics::Running => network.folded(),
+            Statistics::Batch => {
+                Pass::ALL.measure(self.context, &network, &self.target.train)?.folded()
+            }
+        }
+    }
+}
+
+/// The labels `[N]` of a split, int64.
+///
+/// # Errors
+/// Memory is short.
+pub fn labels(split: &Split) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(&split.labels()?)?)
 }

@@ -1,7 +1,8 @@
 //! Fixed-feature transfer: a linear classifier on frozen features.
 
-use super::features::features;
-use super::logistic::{self, Fit, Options, Problem};
+use super::factors::Factors;
+use super::features::{Extraction, View, labels};
+use super::logistic::{self, Descent, Fit, Options, Problem};
 use super::{Build, Method, Transferred};
 use crate::context::Context;
 use crate::dataset::{Dataset, Split};
@@ -9,12 +10,23 @@ use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::metric::Correctness;
 use crate::model::Model;
-use crate::registry::{Args, Entry, Example, Home, Spec};
+use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use tch::Tensor;
 
-struct FixedFeature;
+struct FixedFeature {
+    solver: Solver,
+    /// Random views of each training image, beside the plain one.
+    views: u64,
+    factors: Factors,
+}
+
+#[derive(Clone, Copy)]
+enum Solver {
+    Lbfgs,
+    Sgd(Descent),
+}
 
 impl Method for FixedFeature {
     fn apply(
@@ -22,58 +34,91 @@ impl Method for FixedFeature {
         context: &Context,
         model: &Model,
         target: &Dataset,
-        _: i64,
+        seed: i64,
         _: &Rc<Lineage>,
     ) -> Result<Transferred> {
         let _guard = tch::no_grad_guard();
-        let (x, y) = (features(context, model, &target.train)?, labels(&target.train)?);
-        let (x_val, y_val) = (features(context, model, &target.val)?, labels(&target.val)?);
-        let (x_test, y_test) = (features(context, model, &target.test)?, labels(&target.test)?);
+        let target = self.factors.target(target)?;
+        let extraction = Extraction::new(context, model, &target, self.factors);
+        let (x, y) = self.seen(&extraction, &target.train, seed)?;
+        let (x_val, y_val) = (extraction.of(&target.val, None)?, labels(&target.val)?);
+        let (x_test, y_test) = (extraction.of(&target.test, None)?, labels(&target.test)?);
         let scale = Scale::of(&x)?;
         let (x, x_val, x_test) = (scale.apply(&x)?, scale.apply(&x_val)?, scale.apply(&x_test)?);
-        let best = select(&x, &y, &x_val, &y_val, target.classes())?;
+        let classes = target.classes();
+        let solver = self.solver.seeded(seed);
+        let best = solver.select((&x, &y), (&x_val, &y_val), classes)?;
 
-        let all_x = Tensor::f_cat(&[&x, &x_val], 0)?;
-        let all_y = Tensor::f_cat(&[&y, &y_val], 0)?;
+        let (x_more, y_more) = self.seen(&extraction, &target.val, seed)?;
+        let all_x = Tensor::f_cat(&[&x, &scale.apply(&x_more)?], 0)?;
+        let all_y = Tensor::f_cat(&[&y, &y_more], 0)?;
         let lambdas = logistic::grid(all_y.numel());
         let lambda = lambdas[best];
-        let refit = fit(&all_x, &all_y, target.classes(), &[lambda])?;
+        let refit = solver.fit(&all_x, &all_y, classes, &[lambda])?;
         let refit = refit.first().ok_or_else(|| Error::internal("fixed_feature: no refit"))?;
         let mut correct = Correctness::default();
         correct.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
         let mut notes = Vec::new();
         if best == 0 || best + 1 == lambdas.len() {
-            notes.push(format!("lambda {lambda:.3e} lies at the edge of its grid"));
+            notes.push("lambda lies at the edge of its grid".to_owned());
         }
         if !refit.converged {
-            notes.push(format!("the solver stopped after {} iterations", refit.iterations));
+            notes.push("the solver stopped before its gradient vanished".to_owned());
         }
         let selected = BTreeMap::from([("lambda".to_owned(), lambda)]);
         Ok(Transferred { correct, selected, notes })
     }
 }
 
-/// The index of the lambda with the best validation accuracy; of equals the one that penalises
-/// most.
-fn select(x: &Tensor, y: &Tensor, x_val: &Tensor, y_val: &Tensor, classes: i64) -> Result<usize> {
-    let (mut best, mut highest) = (0, -1.0);
-    for (index, fit) in fit(x, y, classes, &logistic::grid(y.numel()))?.iter().enumerate() {
-        let mut correct = Correctness::default();
-        correct.extend(&logistic::logits(fit, x_val)?, y_val)?;
-        if correct.accuracy() >= highest {
-            (best, highest) = (index, correct.accuracy());
+impl FixedFeature {
+    /// Features and labels of all that training sees of a split.
+    fn seen(&self, extraction: &Extraction, split: &Split, seed: i64) -> Result<(Tensor, Tensor)> {
+        let mut x = vec![extraction.of(split, None)?];
+        for number in 0..self.views {
+            x.push(extraction.of(split, Some(View { number, seed }))?);
+        }
+        let y = labels(split)?.f_repeat([x.len() as i64])?;
+        Ok((Tensor::f_cat(&x, 0)?, y))
+    }
+}
+
+impl Solver {
+    /// With the seed of the transfer.
+    fn seeded(self, seed: i64) -> Self {
+        match self {
+            Self::Lbfgs => self,
+            Self::Sgd(descent) => Self::Sgd(Descent { seed, ..descent }),
         }
     }
-    Ok(best)
-}
 
-fn fit(x: &Tensor, y: &Tensor, classes: i64, lambdas: &[f64]) -> Result<Vec<Fit>> {
-    logistic::fit(Problem { x, y, classes }, lambdas, Options::default())
-        .map_err(|error| error.within("fixed_feature"))
-}
+    /// The index of the lambda with the best validation accuracy; of equals the one that penalises
+    /// most.
+    fn select(
+        self,
+        (x, y): (&Tensor, &Tensor),
+        (x_val, y_val): (&Tensor, &Tensor),
+        classes: i64,
+    ) -> Result<usize> {
+        let (mut best, mut highest) = (0, -1.0);
+        let fits = self.fit(x, y, classes, &logistic::grid(y.numel()))?;
+        for (index, fit) in fits.iter().enumerate() {
+            let mut correct = Correctness::default();
+            correct.extend(&logistic::logits(fit, x_val)?, y_val)?;
+            if correct.accuracy() >= highest {
+                (best, highest) = (index, correct.accuracy());
+            }
+        }
+        Ok(best)
+    }
 
-fn labels(split: &Split) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(&split.labels()?)?)
+    fn fit(self, x: &Tensor, y: &Tensor, classes: i64, lambdas: &[f64]) -> Result<Vec<Fit>> {
+        let problem = Problem { x, y, classes };
+        let fits = match self {
+            Self::Lbfgs => logistic::fit(problem, lambdas, Options::default()),
+            Self::Sgd(descent) => logistic::descend(problem, lambdas, descent),
+        };
+        fits.map_err(|error| error.within("fixed_feature"))
+    }
 }
 
 /// Mean and standard deviation of each feature over the target's training images.
@@ -94,9 +139,60 @@ impl Scale {
     }
 }
 
-fn build(_: &Args) -> Result<Rc<dyn Method>> {
-    Ok(Rc::new(FixedFeature))
+fn build(args: &Args) -> Result<Rc<dyn Method>> {
+    let solver = match args.text("solver")? {
+        "sgd" => Solver::Sgd(Descent {
+            epochs: args.int("epochs")?,
+            batch_size: args.int("batch_size")?,
+            lr: args.float("lr")?,
+            seed: 0,
+        }),
+        _ => Solver::Lbfgs,
+    };
+    for key in ["epochs", "batch_size", "lr"] {
+        if matches!(solver, Solver::Lbfgs) && !args.is_defaulted(key) {
+            return Err(Error::usage(format!("fixed_feature: {key} belongs to solver \"sgd\""))
+                .at_key(key)
+                .hint(format!("solver: \"sgd\", or leave {key} out")));
+        }
+    }
+    let factors = Factors::read(args)?;
+    let views = match (args.optional_int("views")?, factors.random_crops) {
+        (None, true) => 4,
+        (None, false) => 0,
+        (Some(views), true) => views,
+        (Some(_), false) => {
+            return Err(Error::usage("fixed_feature: views belong to crop \"random\"")
+                .at_key("views")
+                .hint("crop: \"random\", or leave views out"));
+        }
+    };
+    Ok(Rc::new(FixedFeature { solver, views: views as u64, factors }))
 }
+
+const PARAMS: [Param; 8] = {
+    let [batch_norm, crop, normaliser] = Factors::EVAL;
+    [
+        Param::choice("solver", &["lbfgs", "sgd"], "What minimises the loss of the head."),
+        Param::int("epochs", 100, 1, "Passes of \"sgd\" over the features."),
+        Param::int("batch_size", 256, 2, "Features per update of \"sgd\"."),
+        Param::float(
+            "lr",
+            0.5,
+            0.0,
+            "Peak step of \"sgd\", in units of one over the largest curvature of the loss.",
+        ),
+        Param::optional(
+            "views",
+            Kind::Int { min: 1, max: 1000 },
+            "Random crops of each training image beside the image itself, whose features are kept; 4 \
+             with crop \"random\" if left out.",
+        ),
+        batch_norm,
+        crop,
+        normaliser,
+    ]
+};
 
 /// `transfer::fixed_feature`.
 pub const ENTRY: Entry<Build> = Entry {
@@ -105,11 +201,15 @@ pub const ENTRY: Entry<Build> = Entry {
         home: Home::Namespace("transfer"),
         doc: "Multinomial logistic regression on the features of the frozen network. The network \
               is in eval mode with its batch norms folded; its features are z-scored on \
-              target.train. The L2 penalty lambda is chosen on target.val from 45 values \
-              (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then refitted on train \
-              and val together and measured once on target.test.",
+              target.train. The L2 penalty lambda, which spares the bias, is chosen on target.val \
+              from 45 values (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then \
+              refitted on train and val together and measured once on target.test. A lambda at the \
+              edge of the grid is noted. With batch_norm \"adapt\" the network first gets the \
+              running statistics of target.train, as by `bn_recalibrate`. Solver \"sgd\" minimises \
+              the same loss by steps with momentum 0.9 that end as a half cosine, for all lambdas \
+              at once; solver \"lbfgs\" finds its minimum.",
         inputs: &[],
-        params: &[],
+        params: &PARAMS,
         returns: "protocol",
         example: Example { code: "transfer::fixed_feature().name", shows: "fixed_feature" },
         cite: "Kornblith et al. 2019, arXiv 1805.08974, appendix A.1",

@@ -1,75 +1,18 @@
 //! Full-network transfer: a new head, and all weights train on.
 
-use super::{Build, Method, Transferred};
-use crate::context::Context;
-use crate::dataset::Dataset;
-use crate::error::{Error, Result};
-use crate::evaluate::measure;
-use crate::lineage::Lineage;
-use crate::model::Model;
+use super::factors::Factors;
+use super::fine_tuning::{FineTuning, params};
+use super::{Build, Method};
+use crate::error::Result;
+use crate::model::Learns;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
-use crate::seed::Stream;
-use crate::train::{Arm, Job, Keep, Part, Recipe, Status, interrupted, run};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-struct FullNetwork {
-    recipe: Recipe,
-    arm: Arm,
-}
-
-impl Method for FullNetwork {
-    fn apply(
-        &self,
-        context: &Context,
-        model: &Model,
-        target: &Dataset,
-        seed: i64,
-        lineage: &Rc<Lineage>,
-    ) -> Result<Transferred> {
-        let job = Job {
-            parts: vec![Part { lineage: fine_tuning(lineage), arm: &self.arm }],
-            split: &target.train,
-            held_out: None,
-            watch: (0, None),
-            recipe: Recipe { seed, ..self.recipe.clone() },
-            what: format!("fine-tune on {} (seed {seed})", target.name()),
-            keep: Keep::Checkpoint,
-        };
-        let head = Stream::new(seed, "head");
-        let start = |_| model.network(context)?.replace_head(target.classes(), head);
-        let (ended, stopped) = run(context, &job, &start, &mut |_, _, _, _| Ok(()))?.single()?;
-        if stopped {
-            return Err(interrupted(ended.trained.spent.updates));
-        }
-        if ended.trained.status == Status::Diverged {
-            return Err(Error::diverged("transfer: fine-tuning diverged").hint("a smaller lr"));
-        }
-        let network = ended
-            .network
-            .ok_or_else(|| Error::internal("transfer: a fine-tuning gave no network"))?;
-        let stream = Stream::new(seed, "evaluation");
-        let tested = measure(context, &network.folded()?, &target.test, None, 256, stream)?;
-        Ok(Transferred { correct: tested.correct, selected: BTreeMap::new(), notes: Vec::new() })
-    }
-
-    fn discard(&self, context: &Context, lineage: &Rc<Lineage>) -> Result<()> {
-        context.store.drop_partial(fine_tuning(lineage).address())
-    }
-}
-
-fn fine_tuning(transfer: &Rc<Lineage>) -> Rc<Lineage> {
-    let inputs = BTreeMap::from([("transfer".to_owned(), transfer.clone())]);
-    Lineage::new("transfer::fine_tuning", 1, BTreeMap::new(), inputs)
-}
-
 fn build(args: &Args) -> Result<Rc<dyn Method>> {
-    let arm = Arm::clean()?;
-    let recipe = Recipe::read(args, 0)?;
-    Ok(Rc::new(FullNetwork { recipe, arm }))
+    Ok(Rc::new(FineTuning::read(args, Learns::All)?))
 }
 
-const PARAMS: [Param; 16] = Recipe::params(10, 0.01);
+const PARAMS: [Param; 19] = params((10, 0.01), Factors::ADAPT, &[]);
 
 /// `transfer::full_network`.
 pub const ENTRY: Entry<Build> = Entry {

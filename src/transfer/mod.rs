@@ -1,11 +1,21 @@
 //! Transfer: what a source network's features are worth on another task.
 
+mod blocks;
+mod bn_only;
+mod bn_recalibrate;
+mod factors;
 mod features;
+mod fine_tuning;
 mod fixed_feature;
 mod full_network;
+mod knn;
+#[cfg(test)]
+mod laws;
 pub mod logistic;
+mod salman2020;
 mod transferred;
 
+pub use bn_recalibrate::{BN_RECALIBRATE, bn_recalibrate};
 pub use transferred::{TRANSFER, Transferred, transfer};
 
 use crate::context::Context;
@@ -84,4 +94,11 @@ impl Handle for Protocol {
 pub type Build = fn(&Args) -> Result<Rc<dyn Method>>;
 
 /// All protocols, in the order of the manual.
-pub const PROTOCOLS: &[&Entry<Build>] = &[&fixed_feature::ENTRY, &full_network::ENTRY];
+pub const PROTOCOLS: &[&Entry<Build>] = &[
+    &fixed_feature::ENTRY,
+    &knn::ENTRY,
+    &full_network::ENTRY,
+    &blocks::ENTRY,
+    &bn_only::ENTRY,
+    &salman2020::ENTRY,
+];

@@ -18,7 +18,8 @@ pub const TRANSFER: Spec = Spec {
     home: Home::Method("model"),
     doc: "Uses the model on another task and measures how well that works, image by image. It fits \
           on target.train, selects on target.val and measures on target.test. The model stays as \
-          it is.",
+          it is. A model that nobody trained transfers like any other, `model::resnet8()` as it is: \
+          what its architecture alone is worth.",
     inputs: &[Param::input("target", Kind::Handle("dataset"), "The other task.")],
     params: &[
         Param {

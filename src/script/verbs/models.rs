@@ -14,7 +14,7 @@ use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
 use crate::script::run::Run;
 use crate::train::{Arm, EpochPoint, LOCKSTEP, TRAIN, interrupted, lockstep, train};
-use crate::transfer::{TRANSFER, transfer};
+use crate::transfer::{BN_RECALIBRATE, TRANSFER, bn_recalibrate, transfer};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map};
 use std::cell::RefCell;
 use std::path::Path;
@@ -75,10 +75,17 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
         let model: Model = call.receiver()?;
         call.at(evaluate(&under, &model, &call.args)).map(Dynamic::from)
     });
-    let under = context.clone();
+    let (under, running) = (context.clone(), run.clone());
     binder.method::<Model>(&TRANSFER, move |call: Call| {
         let model: Model = call.receiver()?;
-        call.at(transfer(&under, &model, &call.args)).map(Dynamic::from)
+        let transferred = call.at(transfer(&under, &model, &call.args))?;
+        running.borrow_mut().notes.extend(transferred.value.notes.iter().cloned());
+        Ok(Dynamic::from(transferred))
+    });
+    let under = context.clone();
+    binder.method::<Model>(&BN_RECALIBRATE, move |call: Call| {
+        let model: Model = call.receiver()?;
+        call.at(bn_recalibrate(&under, &model, &call.args)).map(Dynamic::from)
     });
     let (under, running) = (context.clone(), run.clone());
     binder.function(&LOAD, move |call: Call| {

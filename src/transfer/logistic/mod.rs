@@ -16,8 +16,10 @@
 
 mod lbfgs;
 mod objective;
+mod sgd;
 
 pub use lbfgs::Options;
+pub use sgd::{Descent, descend};
 
 use crate::error::{Error, Result};
 use lbfgs::{Run, Status};
@@ -49,9 +51,9 @@ pub struct Fit {
     pub bias: Tensor,
     /// The objective, penalty included.
     pub loss: f64,
-    /// L-BFGS steps.
+    /// The solver's steps.
     pub iterations: usize,
-    /// Whether the gradient came within the tolerance.
+    /// Whether the gradient came within the solver's tolerance.
     pub converged: bool,
 }
 
@@ -169,7 +171,7 @@ mod tests {
     use tch::Device;
 
     /// `classes` overlapping clouds of standard normal features, by label.
-    fn clouds(samples: i64, features: i64, classes: i64, distance: f32) -> (Tensor, Tensor) {
+    pub fn clouds(samples: i64, features: i64, classes: i64, distance: f32) -> (Tensor, Tensor) {
         let mut draw = Stream::new(0, "clouds").generator();
         let mut normals = |rows: i64| {
             let values: Vec<f32> = (0..rows * features).map(|_| draw.normal()).collect();
