@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
-use crate::metric::Correctness;
+use crate::metric::{Answers, Correctness};
 use crate::model::Model;
 use crate::registry::{Args, Entry, Example, Home, Spec};
 use std::collections::BTreeMap;
@@ -39,8 +39,8 @@ impl Method for FixedFeature {
         let lambda = lambdas[best];
         let refit = fit(&all_x, &all_y, target.classes(), &[lambda])?;
         let refit = refit.first().ok_or_else(|| Error::internal("fixed_feature: no refit"))?;
-        let mut correct = Correctness::default();
-        correct.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
+        let mut answers = Answers::new(target.test.metric());
+        answers.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
         let mut notes = Vec::new();
         if best == 0 || best + 1 == lambdas.len() {
             notes.push(format!("lambda {lambda:.3e} lies at the edge of its grid"));
@@ -49,7 +49,7 @@ impl Method for FixedFeature {
             notes.push(format!("the solver stopped after {} iterations", refit.iterations));
         }
         let selected = BTreeMap::from([("lambda".to_owned(), lambda)]);
-        Ok(Transferred { correct, selected, notes })
+        Ok(Transferred { answers, selected, notes })
     }
 }
 

@@ -50,7 +50,7 @@ impl Method for FullNetwork {
             .ok_or_else(|| Error::internal("transfer: a fine-tuning gave no network"))?;
         let stream = Stream::new(seed, "evaluation");
         let tested = measure(context, &network.folded()?, &target.test, None, 256, stream)?;
-        Ok(Transferred { correct: tested.correct, selected: BTreeMap::new(), notes: Vec::new() })
+        Ok(Transferred { answers: tested.answers, selected: BTreeMap::new(), notes: Vec::new() })
     }
 
     fn discard(&self, context: &Context, lineage: &Rc<Lineage>) -> Result<()> {

@@ -1,11 +1,13 @@
 //! Transfer: what a source network's features are worth on another task.
 
+mod feature_diagnostics;
 mod features;
 mod fixed_feature;
 mod full_network;
 pub mod logistic;
 mod transferred;
 
+pub use feature_diagnostics::{FEATURE_DIAGNOSTICS, feature_diagnostics};
 pub use transferred::{TRANSFER, Transferred, transfer};
 
 use crate::context::Context;
