@@ -6,7 +6,7 @@ use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::lineage::Derived;
 use crate::loader::{self, Feed};
-use crate::metric::Correctness;
+use crate::metric::Answers;
 use crate::model::{Folded, Model, Precision};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use crate::seed::Stream;
@@ -17,8 +17,9 @@ use serde_json::Value as Json;
 pub const EVALUATE: Spec = Spec {
     name: "evaluate",
     home: Home::Method("model"),
-    doc: "Accuracy of the model on a split, image by image; under an attack it is the robust \
-          accuracy. The model is in eval mode and stays as it is.",
+    doc: "What the model answers on a split, image by image, and the metrics of that. Under an \
+          attack they are the robust ones, e.g. robust accuracy. The model is in eval mode and \
+          stays as it is.",
     inputs: &[Param::input("split", Kind::Handle("split"), "The images, e.g. data.test.")],
     params: &[
         Param::optional("attack", Kind::Handle("attack"), "What perturbs the images first."),
@@ -34,16 +35,14 @@ pub const EVALUATE: Spec = Spec {
         shows: "true",
     },
     cite: "",
-    version: 1,
+    version: 2,
 };
 
 /// The stored result of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Image by image.
-    pub correct: Correctness,
-    /// Mean cross-entropy.
-    pub loss: f64,
+    /// What the model answered.
+    pub answers: Answers,
     /// Mean norm of the perturbations as applied, in pixels of [0, 1]; 0 without an attack.
     pub norm: f64,
 }
@@ -106,7 +105,7 @@ pub fn measure_some(
     attacker: Option<&Attacker>,
     stream: Stream,
 ) -> Result<Evaluation> {
-    let mut evaluation = Evaluation { correct: Correctness::default(), loss: 0.0, norm: 0.0 };
+    let mut evaluation = Evaluation { answers: Answers::new(split.metric()), norm: 0.0 };
     let images: usize = batches.iter().map(Vec::len).sum();
     let what = attacker.map_or("evaluate".to_owned(), |a| format!("evaluate under {}", a.label()));
     context.monitor.begin(&what, batches.len() as u64, 0);
@@ -129,12 +128,7 @@ pub fn measure_some(
             }
         };
         let _guard = tch::no_grad_guard();
-        let logits = model.logits(&x)?;
-        let weight: Option<tch::Tensor> = None;
-        let loss =
-            logits.f_cross_entropy_loss(&batch.y, weight, tch::Reduction::Mean, -100, 0.0)?;
-        evaluation.loss += share * loss.f_double_value(&[])?;
-        evaluation.correct.extend(&logits, &batch.y)?;
+        evaluation.answers.extend(&model.logits(&x)?, &batch.y)?;
         context.monitor.advance("");
     }
     context.monitor.end();

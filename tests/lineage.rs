@@ -201,7 +201,7 @@ fn axis_order() -> Result<(), Failed> {
 fn why() -> Result<(), Failed> {
     let out = printed(&Lab::new(), &script("print(why(m.evaluate(d.test)));"));
     for part in [
-        "model.evaluate v1",
+        "model.evaluate v2",
         "model: model.train v2",
         "dataset::digits v1",
         "epochs = 2",

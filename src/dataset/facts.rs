@@ -1,7 +1,10 @@
 //! What is known of a data set without reading it.
 
+use serde::{Deserialize, Serialize};
+
 /// What results on a data set are given in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// The share of images classified correctly.
     Accuracy,
@@ -10,6 +13,14 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The name of the property that holds it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::MeanPerClass => "mean_per_class",
+        }
+    }
+
     /// In words.
     pub fn text(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 mod derived;
 
-use super::facts::Facts;
+use super::facts::{Facts, Metric};
 use super::pixels::Pixels;
 use super::storage::Storage;
 use super::view::View;
@@ -170,6 +170,11 @@ impl Split {
     /// Channels, height and width.
     pub fn shape(&self) -> [i64; 3] {
         self.0.origin.pixels.shape()
+    }
+
+    /// What results on its dataset are given in.
+    pub fn metric(&self) -> Metric {
+        self.0.origin.about.facts.metric
     }
 
     /// The dataset's name and its own: `fashion_mnist.train`.

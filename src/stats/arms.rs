@@ -21,7 +21,8 @@ pub(super) struct Arms {
 pub(super) const BASELINE: Param =
     Param::input("baseline", Kind::Text, "Level of `by` that the others are compared with.");
 pub(super) const BY: Param = Param::input("by", Kind::Text, "Axis whose levels are compared.");
-pub(super) const METRIC: Param = text("metric", "accuracy", "Name of the metric.");
+pub(super) const METRIC: Param =
+    text("metric", "accuracy", "Name of the metric, a key of what the cells return.");
 pub(super) const REPLICATES: Param =
     text("replicate", REPLICATE, "Axis whose levels are independent repetitions.");
 

@@ -2,6 +2,9 @@
 
 use super::records::{Observation, Records, observe};
 
+/// The names of what is a share of images or a mean of such shares.
+const SHARES: [&str; 5] = ["accuracy", "correct", "score", "mean_per_class", "top5"];
+
 /// The unit in which a metric is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -12,10 +15,10 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit of a metric: percent where its name ends in `accuracy` or is `correct` and all
-    /// its numbers lie in [0, 1].
+    /// The unit of a metric: percent where its name ends as that of a share does (`accuracy`,
+    /// `robust_score`) and all its numbers lie in [0, 1].
     pub fn of(records: &Records, metric: &str) -> Self {
-        let named = metric.ends_with("accuracy") || metric == "correct";
+        let named = SHARES.iter().any(|share| metric.ends_with(share));
         let shares = records.rows.iter().all(|row| match observe(Some(row), metric) {
             Observation::Value(value) => (0.0..=1.0).contains(&value),
             Observation::Excluded(_) => true,
@@ -90,13 +93,13 @@ mod tests {
     use crate::stats::records::tests::grid;
 
     #[test]
-    fn only_shares_named_accuracy_are_percent() {
+    fn only_shares_of_images_are_percent() {
         let seeds: &[(&str, &[&str])] = &[("seed", &["0", "1"])];
         let share = |_: &[usize]| 0.5;
-        assert_eq!(
-            Unit::of(&grid(seeds, "robust_accuracy", share), "robust_accuracy"),
-            Unit::Percent
-        );
+        for name in ["accuracy", "robust_accuracy", "correct", "score", "mean_per_class", "top5"] {
+            assert_eq!(Unit::of(&grid(seeds, name, share), name), Unit::Percent, "{name}");
+        }
+        assert_eq!(Unit::of(&grid(seeds, "nll", share), "nll"), Unit::Plain);
         assert_eq!(Unit::of(&grid(seeds, "loss", share), "loss"), Unit::Plain);
         assert_eq!(Unit::of(&grid(seeds, "accuracy", |_| 81.0), "accuracy"), Unit::Plain);
     }

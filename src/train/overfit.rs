@@ -110,7 +110,7 @@ fn accuracy(
 ) -> Result<f64> {
     let batches = spread(split).chunks(AT_ONCE).map(<[usize]>::to_vec).collect();
     let stream = Stream::new(seed, "evaluation");
-    Ok(measure_some(context, network, split, batches, attacker, stream)?.correct.accuracy())
+    Ok(measure_some(context, network, split, batches, attacker, stream)?.answers.accuracy())
 }
 
 /// Images that are attacked; neighbours may be of one class.

@@ -313,7 +313,7 @@ fn validate(
     let stream = Stream::new(job.recipe.seed, "evaluation");
     let accuracy = |attacker| -> Result<f64> {
         let found = measure(&context, &folded, split, attacker, EVALUATED, stream)?;
-        Ok(found.correct.accuracy())
+        Ok(found.answers.accuracy())
     };
     let robust_accuracy = attacker.as_ref().map(|attacker| accuracy(Some(attacker))).transpose()?;
     Ok(Some(Validation { accuracy: accuracy(None)?, robust_accuracy }))

@@ -184,7 +184,7 @@ mod tests {
     fn accuracy(context: &Context, model: &Model) -> f64 {
         let folded = model.network(context).unwrap().folded().unwrap();
         let stream = Stream::new(0, "evaluation");
-        measure(context, &folded, &digits().test, None, 256, stream).unwrap().correct.accuracy()
+        measure(context, &folded, &digits().test, None, 256, stream).unwrap().answers.accuracy()
     }
 
     fn recalibrated(context: &Context, model: &Model, options: &[(&str, i64)]) -> Model {

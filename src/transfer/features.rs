@@ -32,8 +32,8 @@ pub struct View {
 pub struct Extraction<'a> {
     context: &'a Context,
     model: &'a Model,
-    target: &'a Dataset,
-    factors: Factors,
+    /// The target and what differs for it; without it the network is as it is.
+    fitted: Option<(&'a Dataset, Factors)>,
     network: OnceCell<Folded>,
 }
 
@@ -45,7 +45,12 @@ impl<'a> Extraction<'a> {
         target: &'a Dataset,
         factors: Factors,
     ) -> Self {
-        Self { context, model, target, factors, network: OnceCell::new() }
+        Self { context, model, fitted: Some((target, factors)), network: OnceCell::new() }
+    }
+
+    /// By the network as it is, of any images.
+    pub fn plain(context: &'a Context, model: &'a Model) -> Self {
+        Self { context, model, fitted: None, network: OnceCell::new() }
     }
 
     /// The features `[N, D]` of a split of the target, f32 on the CPU, in the order of the split:
@@ -77,16 +82,17 @@ impl<'a> Extraction<'a> {
             ("model".to_owned(), self.model.lineage()),
             ("split".to_owned(), split.lineage()),
         ]);
-        let behind = self.factors.normaliser;
-        if behind != Behind::Source {
-            options.insert("normaliser".to_owned(), Json::from(behind.word()));
+        if let Some((target, factors)) = self.fitted {
+            if factors.normaliser != Behind::Source {
+                options.insert("normaliser".to_owned(), Json::from(factors.normaliser.word()));
+            }
+            if factors.statistics == Statistics::Batch {
+                inputs.insert("statistics".to_owned(), target.train.lineage());
+            }
         }
         if let Some(View { number, seed }) = view {
             options.insert("view".to_owned(), Json::from(number));
             options.insert("seed".to_owned(), Json::from(seed));
-        }
-        if self.factors.statistics == Statistics::Batch {
-            inputs.insert("statistics".to_owned(), self.target.train.lineage());
         }
         Lineage::new("transfer::features", 1, options, inputs)
     }
@@ -114,17 +120,11 @@ impl<'a> Extraction<'a> {
 
     fn folded(&self) -> Result<Folded> {
         let network = self.model.network(self.context)?;
-        if self.factors.normaliser == Behind::Source
-            && self.factors.statistics == Statistics::Running
-        {
-            return network.folded();
-        }
-        let network = self.factors.normaliser.applied(network.copy()?, self.target);
-        match self.factors.statistics {
+        let Some((target, factors)) = self.fitted else { return network.folded() };
+        let network = factors.normaliser.applied(network.copy()?, target);
+        match factors.statistics {
             Statistics::Running => network.folded(),
-            Statistics::Batch => {
-                Pass::ALL.measure(self.context, &network, &self.target.train)?.folded()
-            }
+            Statistics::Batch => Pass::ALL.measure(self.context, &network, &target.train)?.folded(),
         }
     }
 }

@@ -140,7 +140,7 @@ impl Method for FineTuning {
         let network = self.run(context, model, &target, seed, &lineage, &mut |_, _| Ok(()))?;
         let stream = Stream::new(seed, "evaluation");
         let tested = measure(context, &network.folded()?, &target.test, None, 256, stream)?;
-        Ok(Transferred { correct: tested.correct, selected: BTreeMap::new(), notes: Vec::new() })
+        Ok(Transferred { answers: tested.answers, selected: BTreeMap::new(), notes: Vec::new() })
     }
 
     fn discard(&self, context: &Context, transfer: &Rc<Lineage>) -> Result<()> {

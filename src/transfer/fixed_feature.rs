@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
-use crate::metric::Correctness;
+use crate::metric::{Answers, Correctness};
 use crate::model::Model;
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use std::collections::BTreeMap;
@@ -56,8 +56,8 @@ impl Method for FixedFeature {
         let lambda = lambdas[best];
         let refit = solver.fit(&all_x, &all_y, classes, &[lambda])?;
         let refit = refit.first().ok_or_else(|| Error::internal("fixed_feature: no refit"))?;
-        let mut correct = Correctness::default();
-        correct.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
+        let mut answers = Answers::new(target.test.metric());
+        answers.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
         let mut notes = Vec::new();
         if best == 0 || best + 1 == lambdas.len() {
             notes.push("lambda lies at the edge of its grid".to_owned());
@@ -66,7 +66,7 @@ impl Method for FixedFeature {
             notes.push("the solver stopped before its gradient vanished".to_owned());
         }
         let selected = BTreeMap::from([("lambda".to_owned(), lambda)]);
-        Ok(Transferred { correct, selected, notes })
+        Ok(Transferred { answers, selected, notes })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
-use crate::metric::Correctness;
+use crate::metric::{Answers, Correctness};
 use crate::model::Model;
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
 use std::collections::BTreeMap;
@@ -65,9 +65,12 @@ impl Method for Knn {
         };
         let all = (Tensor::f_cat(&[&x, &x_val], 0)?, Tensor::f_cat(&[&y, &y_val], 0)?);
         let votes = self.votes((&all.0, &all.1), &x_test, &[count], classes)?;
-        let mut correct = Correctness::default();
+        let mut answers = Answers::new(target.test.metric());
         for votes in votes {
-            correct.extend(&votes, &y_test)?;
+            // A softmax of these gives the shares of the votes; a class without any has one of 1e-12.
+            let shares =
+                votes.f_div(&votes.f_sum_dim_intlist([1i64].as_slice(), true, Type::Double)?)?;
+            answers.extend(&shares.f_clamp_min(1e-12)?.f_log()?, &y_test)?;
         }
         let edge = [self.counts.first(), self.counts.last()].contains(&Some(&count));
         let mut notes = Vec::new();
@@ -75,7 +78,7 @@ impl Method for Knn {
             notes.push("k lies at the edge of its list".to_owned());
         }
         Ok(Transferred {
-            correct,
+            answers,
             selected: BTreeMap::from([("k".to_owned(), count as f64)]),
             notes,
         })

@@ -121,7 +121,7 @@ fn a_transfer_leaves_the_model_and_depends_on_its_seed_alone() {
         };
         let first = run(1);
         assert_eq!(first, run(1), "{name}");
-        assert_eq!(first.correct.as_slice().len(), 60);
+        assert_eq!(first.answers.len(), 60);
     }
 }
 
@@ -143,10 +143,11 @@ fn labels_for_testing_change_nothing_but_the_measurement() {
             continue;
         }
         assert!(turned.iter().all(|other| other.selected == first.selected), "{name}");
-        assert_eq!(turned[0].correct, first.correct);
+        assert_eq!(turned[0].answers.correct(), first.answers.correct());
         // Where predictions are the same, each image is right under exactly one turn.
+        let hits: Vec<_> = turned.iter().map(|other| other.answers.correct()).collect();
         for image in 0..60 {
-            let right = turned.iter().filter(|other| other.correct.as_slice()[image]).count();
+            let right = hits.iter().filter(|hits| hits.as_slice()[image]).count();
             assert_eq!(right, 1, "{name}: image {image}");
         }
     }
@@ -204,7 +205,7 @@ fn every_protocol_learns_digits() {
         let protocol = protocol(name, &options);
         let found = transferred(&context, &source, &target, (&protocol, 0)).unwrap();
         // Chance is 0.1.
-        assert!(found.correct.accuracy() > 0.4, "{name} {options:?}: {found:?}");
+        assert!(found.answers.accuracy() > 0.4, "{name} {options:?}: {found:?}");
     }
 }
 

@@ -4,6 +4,7 @@ mod blocks;
 mod bn_only;
 mod bn_recalibrate;
 mod factors;
+mod feature_diagnostics;
 mod features;
 mod fine_tuning;
 mod fixed_feature;
@@ -16,6 +17,7 @@ mod salman2020;
 mod transferred;
 
 pub use bn_recalibrate::{BN_RECALIBRATE, bn_recalibrate};
+pub use feature_diagnostics::{FEATURE_DIAGNOSTICS, feature_diagnostics};
 pub use transferred::{TRANSFER, Transferred, transfer};
 
 use crate::context::Context;

@@ -4,11 +4,10 @@ use super::factors::{Behind, Factors};
 use super::fine_tuning::{FineTuning, lineage};
 use super::{Build, Method, Transferred};
 use crate::context::{Context, Interrupt, Silent};
-use crate::dataset::{Dataset, Metric};
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, measure};
 use crate::lineage::Lineage;
-use crate::metric::Correctness;
 use crate::model::{Learns, Model, Statistics};
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
 use crate::seed::Stream;
@@ -54,13 +53,12 @@ impl Method for Salman2020 {
             false => target.cropped(true)?,
         };
         let target = target.with_val_in_train()?;
-        let score = |evaluation: &Evaluation| score(&target, &evaluation.correct);
         let mut best: Option<(f64, f64, Tried)> = None;
         let mut selected = BTreeMap::new();
         for (number, &lr) in self.rates.iter().enumerate() {
             let lineage = lineage(transfer, Some(number));
             let tried = self.tried(context, model, &target, seed, (lr, &lineage))?;
-            let (found, last) = (score(&tried.best.1)?, score(&tried.last)?);
+            let (found, last) = (tried.best.1.answers.score(), tried.last.answers.score());
             selected.insert(format!("best at lr {lr}"), found);
             selected.insert(format!("last at lr {lr}"), last);
             if best.as_ref().is_none_or(|(highest, ..)| found > *highest) {
@@ -75,13 +73,13 @@ impl Method for Salman2020 {
             ("lr".to_owned(), lr),
             ("epoch".to_owned(), epoch as f64),
             ("best".to_owned(), found),
-            ("last".to_owned(), score(&tried.last)?),
+            ("last".to_owned(), tried.last.answers.score()),
         ]);
         let mut notes = vec![NOTE.to_owned()];
         if self.rates.len() > 1 && self.rates.iter().all(|other| *other <= lr) {
             notes.push("the selected lr lies at the upper edge of its grid".to_owned());
         }
-        Ok(Transferred { correct: evaluation.correct, selected, notes })
+        Ok(Transferred { answers: evaluation.answers, selected, notes })
     }
 
     fn discard(&self, context: &Context, transfer: &Rc<Lineage>) -> Result<()> {
@@ -133,7 +131,7 @@ impl Salman2020 {
         let mut last = None;
         for epoch in evaluated {
             let found = get(context, lineage, epoch)?;
-            let score = score(target, &found.correct)?;
+            let score = found.answers.score();
             if best.as_ref().is_none_or(|(highest, ..)| score > *highest) {
                 best = Some((score, epoch, found.clone()));
             }
@@ -188,22 +186,6 @@ fn get(context: &Context, tuning: &Lineage, epoch: i64) -> Result<Evaluation> {
 
 fn name(epoch: i64) -> String {
     format!("evaluation-{epoch}.json")
-}
-
-/// What the code selects by: accuracy, or the mean of the classes' accuracies on the data sets
-/// that are reported so.
-fn score(target: &Dataset, correct: &Correctness) -> Result<f64> {
-    if target.facts().metric == Metric::Accuracy {
-        return Ok(correct.accuracy());
-    }
-    let mut classes: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
-    for (label, hit) in target.test.labels()?.into_iter().zip(correct.as_slice()) {
-        let (hits, images) = classes.entry(label).or_default();
-        *hits += usize::from(*hit);
-        *images += 1;
-    }
-    let shares = classes.values().map(|(hits, images)| *hits as f64 / *images as f64);
-    Ok(shares.sum::<f64>() / classes.len() as f64)
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Method>> {
@@ -269,7 +251,6 @@ pub const ENTRY: Entry<Build> = Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::laws::built_named;
 
     #[test]
     fn the_recipe_is_that_of_the_released_parameters() {
@@ -279,15 +260,5 @@ mod tests {
             assert!((found / expected - 1.0).abs() < 1e-12, "{rates:?}");
         }
         assert_eq!((recipe.weight_decay, recipe.label_smoothing, recipe.ema), (5e-4, 0.0, 0.0));
-    }
-
-    #[test]
-    fn a_score_is_the_metric_of_the_data_set() {
-        let data = built_named("digits", &[("test_limit", 20.into())]).unwrap();
-        let labels = data.test.labels().unwrap();
-        let hits: Vec<bool> = labels.iter().map(|label| *label < 3).collect();
-        let correct = Correctness::from(hits.clone());
-        let accuracy = hits.iter().filter(|hit| **hit).count() as f64 / 20.0;
-        assert_eq!(score(&data, &correct).unwrap(), accuracy);
     }
 }

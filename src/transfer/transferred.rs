@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::lineage::Derived;
-use crate::metric::Correctness;
+use crate::metric::Answers;
 use crate::model::Model;
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use serde::{Deserialize, Serialize};
@@ -40,14 +40,14 @@ pub const TRANSFER: Spec = Spec {
         shows: "true",
     },
     cite: "Salman et al. 2020, arXiv 2007.08489, section 2",
-    version: 1,
+    version: 2,
 };
 
 /// The stored result of a transfer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transferred {
-    /// Image by image, on the target's test split.
-    pub correct: Correctness,
+    /// What the network answered on the target's test split.
+    pub answers: Answers,
     /// What was selected on the validation split, by name: the lambda of a linear head.
     pub selected: BTreeMap<String, f64>,
     /// What a reader should know of this result.

@@ -48,6 +48,23 @@ fn every_dataset_is_read_from_a_copy_of_its_layout() {
 }
 
 #[test]
+fn results_are_given_in_the_metric_of_the_studies() {
+    // Salman et al. 2020, table 5.
+    let mean = ["caltech101", "caltech256", "fgvc_aircraft", "flowers102", "oxford_pets"];
+    for case in cases() {
+        let (entry, place, write, ..) = &case;
+        let root = tempfile::tempdir().unwrap();
+        write(&root.path().join(place));
+        let data = dataset(&case, root.path(), &[]).unwrap();
+        let expected = match mean.contains(&entry.spec.name) {
+            true => Metric::MeanPerClass,
+            false => Metric::Accuracy,
+        };
+        assert_eq!(data.test.metric(), expected, "{place}");
+    }
+}
+
+#[test]
 fn class_orders_are_those_of_the_lists_or_sorted() {
     let root = tempfile::tempdir().unwrap();
     let order = |at: usize| {

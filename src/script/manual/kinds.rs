@@ -36,6 +36,7 @@ pub const OWN: &[Kind] = &[
     kind("evaluation", "How a model did on a split, image by image."),
     kind("masking_check", "Signs that a model only looks robust, and what they rest on."),
     kind("transfer", "How a model did on another task, image by image."),
+    kind("feature_diagnostics", "How the features of a model lie by class."),
     kind("inversion", "Images that have the features of others, and how close they came."),
     kind("perturbation", "What an attack added to images, and what that does to a model."),
     kind("correctness", "Which images of a split were classified correctly."),

@@ -1,8 +1,10 @@
 //! What scripts can call: entries of the registries, and the verbs over them.
 
+mod answers;
 mod cells;
 mod constructors;
 mod datasets;
+mod diagnostics;
 mod inversions;
 mod masking;
 mod models;
@@ -41,6 +43,7 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     models::bind(binder, context, run);
     trainings::bind(binder);
     results::bind(binder);
+    diagnostics::bind(binder, context);
     inversions::bind(binder, context);
     perturbations::bind(binder, context);
     masking::bind(binder, context);

@@ -1,5 +1,6 @@
 //! What the verbs return: texts and properties of results.
 
+use super::answers::{self, answered};
 use crate::evaluate::Evaluation;
 use crate::lineage::Derived;
 use crate::metric::Correctness;
@@ -21,9 +22,17 @@ pub fn bind(binder: &mut Binder) {
 /// The description of one property; the example follows a call that other examples share, so
 /// that the store has its result.
 macro_rules! property {
-    ($kind:literal, $name:literal, $returns:literal, $doc:literal, $code:expr, $shows:literal) => {{
-        const SPEC: Spec =
-            Spec::property($kind, $name, $returns, $doc, Example { code: $code, shows: $shows });
+    ($kind:literal, $name:literal, $returns:literal, $doc:literal, $code:expr, $shows:literal) => {
+        property!($kind, $name, $returns, $doc, $code, $shows, "")
+    };
+    (
+        $kind:literal, $name:literal, $returns:literal, $doc:literal, $code:expr, $shows:literal,
+        $cite:literal
+    ) => {{
+        const SPEC: Spec = Spec {
+            cite: $cite,
+            ..Spec::property($kind, $name, $returns, $doc, Example { code: $code, shows: $shows })
+        };
         &SPEC
     }};
 }
@@ -45,7 +54,7 @@ macro_rules! transferred {
         concat!(
             "let m = model::resnet8(#{ width: 4, size: 8 });\n",
             "let data = dataset::digits(#{ limit: 200 });\n",
-            "let t = m.transfer(data, #{ protocol: \"fixed_feature\" });\n",
+            "let r = m.transfer(data, #{ protocol: \"fixed_feature\" });\n",
             $read
         )
     };
@@ -53,52 +62,20 @@ macro_rules! transferred {
 
 fn evaluation(binder: &mut Binder) {
     result_type::<Evaluated>(binder.engine(), "evaluation", |evaluation| {
-        let correct = &evaluation.value.correct;
-        format!(
-            "evaluation: accuracy {:.4} ({}/{}), loss {:.4}",
-            correct.accuracy(),
-            correct.count(),
-            correct.as_slice().len(),
-            evaluation.value.loss
-        )
+        let answers = &evaluation.value.answers;
+        format!("evaluation: {}, loss {:.4}", answers::text(answers), answers.nll())
     });
-    binder.property(
-        property!(
-            "evaluation",
-            "accuracy",
-            "number",
-            "The share of images classified correctly, from 0 to 1; under an attack the robust \
-             accuracy.",
-            evaluated!("r.accuracy < 0.5"),
-            "true"
-        ),
-        |e: &mut Evaluated| e.value.correct.accuracy(),
-    );
-    binder.property(
-        property!(
-            "evaluation",
-            "correct",
-            "correctness",
-            "Which images were classified correctly.",
-            evaluated!("r.correct.n"),
-            "599"
-        ),
-        |e: &mut Evaluated| e.value.correct.clone(),
-    );
-    binder.property(
-        property!("evaluation", "n", "number", "The number of images.", evaluated!("r.n"), "599"),
-        |e: &mut Evaluated| e.value.correct.as_slice().len() as i64,
-    );
+    answered!(binder, Evaluated, "evaluation", evaluated);
     binder.property(
         property!(
             "evaluation",
             "loss",
             "number",
-            "The mean cross-entropy.",
-            evaluated!("r.loss > 1.0"),
+            "The mean cross-entropy, another name of `nll`.",
+            evaluated!("r.loss == r.nll"),
             "true"
         ),
-        |e: &mut Evaluated| e.value.loss,
+        |e: &mut Evaluated| e.value.answers.nll(),
     );
     binder.property(
         property!(
@@ -116,55 +93,17 @@ fn evaluation(binder: &mut Binder) {
 
 fn transfer(binder: &mut Binder) {
     result_type::<Transfer>(binder.engine(), "transfer", |transfer| {
-        let correct = &transfer.value.correct;
         let notes: String = transfer.value.notes.iter().map(|note| format!("; {note}")).collect();
-        format!(
-            "transfer: accuracy {:.4} ({}/{}){notes}",
-            correct.accuracy(),
-            correct.count(),
-            correct.as_slice().len()
-        )
+        format!("transfer: {}{notes}", answers::text(&transfer.value.answers))
     });
-    binder.property(
-        property!(
-            "transfer",
-            "accuracy",
-            "number",
-            "The share of the target's test images classified correctly, from 0 to 1.",
-            transferred!("t.accuracy > 0.3"),
-            "true"
-        ),
-        |x: &mut Transfer| x.value.correct.accuracy(),
-    );
-    binder.property(
-        property!(
-            "transfer",
-            "correct",
-            "correctness",
-            "Which of the target's test images were classified correctly.",
-            transferred!("t.correct.n"),
-            "599"
-        ),
-        |x: &mut Transfer| x.value.correct.clone(),
-    );
-    binder.property(
-        property!(
-            "transfer",
-            "n",
-            "number",
-            "The number of the target's test images.",
-            transferred!("t.n"),
-            "599"
-        ),
-        |x: &mut Transfer| x.value.correct.as_slice().len() as i64,
-    );
+    answered!(binder, Transfer, "transfer", transferred);
     binder.property(
         property!(
             "transfer",
             "selected",
             "map",
-            "What was selected on the validation split: lambda, for fixed_feature.",
-            transferred!("t.selected.keys()"),
+            "What was selected, by name: lambda, for fixed_feature.",
+            transferred!("r.selected.keys()"),
             "[\"lambda\"]"
         ),
         |x: &mut Transfer| -> Map {
@@ -178,7 +117,7 @@ fn transfer(binder: &mut Binder) {
             "notes",
             "list",
             "What a reader should know of this result. One note is of a lambda at the edge of its grid.",
-            transferred!("t.notes.len"),
+            transferred!("r.notes.len"),
             "0"
         ),
         |x: &mut Transfer| -> Array {

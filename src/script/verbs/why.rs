@@ -4,6 +4,7 @@ use crate::attack::{Inversion, Perturbed};
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::lineage::{Derived, Lineage};
+use crate::metric::FeatureDiagnostics;
 use crate::registry::{Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call};
 use crate::script::value::handle;
@@ -51,6 +52,7 @@ fn lineage(value: &Dynamic) -> Result<Rc<Lineage>> {
         .or_else(|| of::<TrainReport>(value))
         .or_else(|| of::<Evaluation>(value))
         .or_else(|| of::<Transferred>(value))
+        .or_else(|| of::<FeatureDiagnostics>(value))
         .or_else(|| of::<Inversion>(value))
         .or_else(|| of::<Perturbed>(value))
         .ok_or_else(|| unknown(value.type_name()))
