@@ -6,7 +6,7 @@ use crate::dataset::Split;
 use crate::error::Result;
 use crate::lineage::Derived;
 use crate::metric::FeatureDiagnostics;
-use crate::model::Model;
+use crate::model::{Model, Precision};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use serde_json::Value as Json;
 
@@ -22,7 +22,7 @@ pub const FEATURE_DIAGNOSTICS: Spec = Spec {
         Kind::Handle("split"),
         "Images of at least two classes, e.g. data.test.",
     )],
-    params: &[],
+    params: &[Precision::PARAM],
     returns: "feature_diagnostics",
     example: Example {
         code: "let data = dataset::digits();\n\
@@ -47,15 +47,13 @@ pub fn feature_diagnostics(
     args: &Args,
 ) -> Result<Derived<FeatureDiagnostics>> {
     let split: Split = args.handle("split")?;
-    let lineage = args.lineage(
-        &[("precision", Json::from("f32")), ("device", Json::from(context.device_kind()))],
-        &[("model", model.lineage())],
-    );
+    let lineage = args
+        .lineage(&[("device", Json::from(context.device_kind()))], &[("model", model.lineage())]);
     if let Some(value) = context.found(lineage.address())? {
         return Ok(Derived { value, lineage });
     }
     let labels = split.labels()?;
-    let features = Extraction::plain(context, model).of(&split, None)?;
+    let features = Extraction::plain(context, model, Precision::of(args)?).of(&split, None)?;
     let value = FeatureDiagnostics::of(&features, &labels)
         .map_err(|error| error.within("feature_diagnostics"))?;
     context.keep(&lineage, &value)?;

@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::loader::{self, Feed};
-use crate::model::{Folded, Model, Statistics};
+use crate::model::{Folded, Model, Precision, Statistics};
 use crate::registry::Handle;
 use crate::seed::Stream;
 use once_cell::unsync::OnceCell;
@@ -27,13 +27,15 @@ pub struct View {
     pub seed: i64,
 }
 
-/// A network that gives features of a target. It is in eval mode with its batch norms folded;
-/// where these adapt, they have the statistics of target.train.
+/// A network that gives features of a target. It is in eval mode with its batch norms folded, and
+/// computes with numbers of a precision; where batch norms adapt, they have the statistics of
+/// target.train, measured in f32.
 pub struct Extraction<'a> {
     context: &'a Context,
     model: &'a Model,
     /// The target and what differs for it; without it the network is as it is.
     fitted: Option<(&'a Dataset, Factors)>,
+    precision: Precision,
     network: OnceCell<Folded>,
 }
 
@@ -44,13 +46,15 @@ impl<'a> Extraction<'a> {
         model: &'a Model,
         target: &'a Dataset,
         factors: Factors,
+        precision: Precision,
     ) -> Self {
-        Self { context, model, fitted: Some((target, factors)), network: OnceCell::new() }
+        let fitted = Some((target, factors));
+        Self { fitted, ..Self::plain(context, model, precision) }
     }
 
     /// By the network as it is, of any images.
-    pub fn plain(context: &'a Context, model: &'a Model) -> Self {
-        Self { context, model, fitted: None, network: OnceCell::new() }
+    pub fn plain(context: &'a Context, model: &'a Model, precision: Precision) -> Self {
+        Self { context, model, fitted: None, precision, network: OnceCell::new() }
     }
 
     /// The features `[N, D]` of a split of the target, f32 on the CPU, in the order of the split:
@@ -75,7 +79,7 @@ impl<'a> Extraction<'a> {
 
     fn lineage(&self, split: &Split, view: Option<View>) -> std::rc::Rc<Lineage> {
         let mut options = BTreeMap::from([
-            ("precision".to_owned(), Json::from("f32")),
+            ("precision".to_owned(), Json::from(self.precision.name())),
             ("device".to_owned(), Json::from(self.context.device_kind())),
         ]);
         let mut inputs = BTreeMap::from([
@@ -120,12 +124,15 @@ impl<'a> Extraction<'a> {
 
     fn folded(&self) -> Result<Folded> {
         let network = self.model.network(self.context)?;
-        let Some((target, factors)) = self.fitted else { return network.folded() };
+        let Some((target, factors)) = self.fitted else {
+            return network.folded_at(self.precision);
+        };
         let network = factors.normaliser.applied(network.copy()?, target);
-        match factors.statistics {
-            Statistics::Running => network.folded(),
-            Statistics::Batch => Pass::ALL.measure(self.context, &network, &target.train)?.folded(),
-        }
+        let network = match factors.statistics {
+            Statistics::Running => network,
+            Statistics::Batch => Pass::ALL.measure(self.context, &network, &target.train)?,
+        };
+        network.folded_at(self.precision)
     }
 }
 
@@ -135,4 +142,34 @@ impl<'a> Extraction<'a> {
 /// Memory is short.
 pub fn labels(split: &Split) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(&split.labels()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::laws::{built_named, context};
+    use crate::model::tests::spec;
+    use crate::registry::Value;
+
+    #[test]
+    fn features_of_bf16_are_close_kept_in_f32_and_have_an_address_of_their_own() {
+        let (context, _folder) = context(None);
+        let options = [("width", 4), ("size", 8), ("channels", 1)];
+        let model =
+            Model::new(spec("resnet8", &options.map(|(key, value)| (key, Value::Int(value)))));
+        let split = built_named("digits", &[]).unwrap().test;
+        let of = |precision| {
+            let extraction = Extraction::plain(&context, &model, precision);
+            let address = extraction.lineage(&split, None).address().clone();
+            assert!(context.store.blob(&address, FEATURES).unwrap().is_none());
+            let features = extraction.of(&split, None).unwrap();
+            assert_eq!(extraction.of(&split, None).unwrap(), features);
+            assert!(context.store.blob(&address, FEATURES).unwrap().is_some());
+            assert_eq!(features.kind(), tch::Kind::Float);
+            features
+        };
+        let [exact, rounded] = [Precision::F32, Precision::Bf16].map(of);
+        let off = ((&rounded - &exact).norm() / exact.norm()).double_value(&[]);
+        assert!(off > 1e-4 && off < 0.02, "{off}");
+    }
 }

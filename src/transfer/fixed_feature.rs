@@ -9,7 +9,7 @@ use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::metric::{Answers, Correctness};
-use crate::model::Model;
+use crate::model::{Model, Precision};
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,6 +20,7 @@ struct FixedFeature {
     /// Random views of each training image, beside the plain one.
     views: u64,
     factors: Factors,
+    precision: Precision,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +40,7 @@ impl Method for FixedFeature {
     ) -> Result<Transferred> {
         let _guard = tch::no_grad_guard();
         let target = self.factors.target(target)?;
-        let extraction = Extraction::new(context, model, &target, self.factors);
+        let extraction = Extraction::new(context, model, &target, self.factors, self.precision);
         let (x, y) = self.seen(&extraction, &target.train, seed)?;
         let (x_val, y_val) = (extraction.of(&target.val, None)?, labels(&target.val)?);
         let (x_test, y_test) = (extraction.of(&target.test, None)?, labels(&target.test)?);
@@ -167,10 +168,11 @@ fn build(args: &Args) -> Result<Rc<dyn Method>> {
                 .hint("crop: \"random\", or leave views out"));
         }
     };
-    Ok(Rc::new(FixedFeature { solver, views: views as u64, factors }))
+    let precision = Precision::of(args)?;
+    Ok(Rc::new(FixedFeature { solver, views: views as u64, factors, precision }))
 }
 
-const PARAMS: [Param; 8] = {
+const PARAMS: [Param; 9] = {
     let [batch_norm, crop, normaliser] = Factors::EVAL;
     [
         Param::choice("solver", &["lbfgs", "sgd"], "What minimises the loss of the head."),
@@ -191,6 +193,7 @@ const PARAMS: [Param; 8] = {
         batch_norm,
         crop,
         normaliser,
+        Precision::PARAM,
     ]
 };
 
@@ -205,7 +208,8 @@ pub const ENTRY: Entry<Build> = Entry {
               from 45 values (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then \
               refitted on train and val together and measured once on target.test. A lambda at the \
               edge of the grid is noted. With batch_norm \"adapt\" the network first gets the \
-              running statistics of target.train, as by `bn_recalibrate`. Solver \"sgd\" minimises \
+              running statistics of target.train, as by `bn_recalibrate`. With precision \"bf16\" the \
+              network computes features so; they are kept, and the head is fitted, as in f32. Solver \"sgd\" minimises \
               the same loss by steps with momentum 0.9 that end as a half cosine, for all lambdas \
               at once; solver \"lbfgs\" finds its minimum.",
         inputs: &[],
@@ -213,7 +217,47 @@ pub const ENTRY: Entry<Build> = Entry {
         returns: "protocol",
         example: Example { code: "transfer::fixed_feature().name", shows: "fixed_feature" },
         cite: "Kornblith et al. 2019, arXiv 1805.08974, appendix A.1",
-        version: 1,
+        version: 2,
     },
     build,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind as Type;
+
+    /// Features of photographs of ten classes that a trained network never saw, in two sizes of the
+    /// training set: one that a linear head cannot separate, and one that it can.
+    #[test]
+    fn the_whole_grid_on_real_features_equals_scikit_learns() {
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/logistic_features.safetensors");
+        let fixture: BTreeMap<_, _> = Tensor::read_safetensors(path).unwrap().into_iter().collect();
+        let at = |name: &str| fixture[name].shallow_clone();
+        let (x, y, y_test) = (at("train.x"), at("train.y"), at("test.y"));
+        for (name, each) in [("whole", 60), ("few", 10)] {
+            let number = Tensor::arange(y.size()[0], (Type::Int64, tch::Device::Cpu));
+            let chosen = number.remainder(60).lt(each).nonzero().view([-1]);
+            let (x, y) = (x.index_select(0, &chosen), y.index_select(0, &chosen));
+            let scale = Scale::of(&x).unwrap();
+            let (x, x_test) = (scale.apply(&x).unwrap(), scale.apply(&at("test.x")).unwrap());
+            let fits = Solver::Lbfgs.fit(&x, &y, 10, &logistic::grid(y.numel())).unwrap();
+            let losses = Vec::<f64>::try_from(at(&format!("{name}.loss"))).unwrap();
+            let right = at(&format!("{name}.predictions")).eq_tensor(&y_test);
+            let right = Vec::<i64>::try_from(right.sum_dim_intlist(1, false, Type::Int64)).unwrap();
+            assert_eq!((fits.len(), losses.len(), right.len()), (45, 45, 45));
+            for ((fit, loss), right) in fits.iter().zip(losses).zip(right) {
+                let off = (fit.loss - loss).abs() / loss;
+                assert!(off < 1e-5, "{name}: loss differs by {off:e} at {:e}", fit.lambda);
+                let ours = logistic::logits(fit, &x_test).unwrap().argmax(1, false);
+                let ours = ours.eq_tensor(&y_test).sum(Type::Int64).int64_value(&[]);
+                assert!(
+                    (ours - right).abs() <= 1,
+                    "{name}: {ours} right, {right} at {:e}",
+                    fit.lambda
+                );
+            }
+        }
+    }
+}

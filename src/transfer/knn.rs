@@ -8,7 +8,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::metric::{Answers, Correctness};
-use crate::model::Model;
+use crate::model::{Model, Precision};
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,6 +20,7 @@ struct Knn {
     /// Votes weigh exp(similarity / temperature); alike where there is none.
     temperature: Option<f64>,
     factors: Factors,
+    precision: Precision,
 }
 
 /// Query images whose similarities are held at once.
@@ -35,7 +36,7 @@ impl Method for Knn {
         _: &Rc<Lineage>,
     ) -> Result<Transferred> {
         let _guard = tch::no_grad_guard();
-        let extraction = Extraction::new(context, model, target, self.factors);
+        let extraction = Extraction::new(context, model, target, self.factors, self.precision);
         let classes = target.classes();
         let (x, y) = (unit(&extraction.of(&target.train, None)?)?, labels(&target.train)?);
         let (x_val, y_val) = (unit(&extraction.of(&target.val, None)?)?, labels(&target.val)?);
@@ -144,7 +145,8 @@ fn build(args: &Args) -> Result<Rc<dyn Method>> {
             .at_key("temperature")
             .hint("weights: \"softmax\", or leave temperature out"));
     }
-    Ok(Rc::new(Knn { counts, temperature, factors: Factors::uncropped(args)? }))
+    let (factors, precision) = (Factors::uncropped(args)?, Precision::of(args)?);
+    Ok(Rc::new(Knn { counts, temperature, factors, precision }))
 }
 
 /// `transfer::knn`.
@@ -179,12 +181,13 @@ pub const ENTRY: Entry<Build> = Entry {
                 Param::choice("metric", &["cosine"], "What near means."),
                 batch_norm,
                 normaliser,
+                Precision::PARAM,
             ]
         },
         returns: "protocol",
         example: Example { code: "transfer::knn(#{ k: [5, 20] }).name", shows: "knn" },
         cite: "Wu et al. 2018, arXiv 1805.01978; Caron et al. 2021, arXiv 2104.14294",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -224,7 +227,8 @@ mod tests {
                 random_crops: false,
                 normaliser: Behind::Source,
             };
-            let knn = Knn { counts: vec![k], temperature, factors };
+            let precision = Precision::F32;
+            let knn = Knn { counts: vec![k], temperature, factors, precision };
             let votes = knn.votes((&x, &y), &queries, &[k], 4).unwrap().remove(0);
             let found = Vec::<i64>::try_from(votes.argmax(1, false)).unwrap();
             assert_eq!(found, predictions, "k {k}");

@@ -79,6 +79,7 @@ fn all() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
     let adapt = || ("batch_norm", Value::from("adapt"));
     all.extend([
         ("fixed_feature", vec![("solver", "sgd".into())]),
+        ("fixed_feature", vec![("precision", "bf16".into())]),
         ("fixed_feature", vec![random(), ("views", 2.into()), adapt()]),
         ("blocks", vec![("blocks", 3.into()), adapt(), random(), ("normaliser", "none".into())]),
         ("bn_only", vec![("batch_norm", "eval".into()), ("optimizer", "adamw".into())]),

@@ -30,13 +30,16 @@ pub struct Evaluation {
 pub struct Options {
     /// The most steps it takes.
     pub max_iterations: usize,
-    /// It has converged once no coordinate of the gradient is larger.
+    /// It has converged once no coordinate of the gradient is larger, ...
     pub tolerance: f64,
+    /// ... and what a Newton step would still gain, by the Hessian's diagonal, is at most this share
+    /// of the value. Where a value is below 1e-6, of that.
+    pub gain: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_iterations: 1000, tolerance: 1e-6 }
+        Self { max_iterations: 10_000, tolerance: 1e-6, gain: 1e-7 }
     }
 }
 
@@ -45,7 +48,7 @@ impl Default for Options {
 pub enum Status {
     /// It waits for the objective at [`Run::trial`].
     Running,
-    /// The gradient is within the tolerance.
+    /// The gradient and what is to gain are within their bounds.
     Converged,
     /// It used up its steps, or no step improves the objective.
     Stopped,
@@ -157,7 +160,8 @@ impl Run {
         let steepest = self.gradient.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
         if !self.value.is_finite() || self.gradient.iter().any(|g| !g.is_finite()) {
             self.status = Status::Stopped;
-        } else if steepest <= self.options.tolerance {
+        } else if steepest <= self.options.tolerance && self.to_gain(curvature) <= self.options.gain
+        {
             self.status = Status::Converged;
         } else if self.iterations >= self.options.max_iterations {
             self.status = Status::Stopped;
@@ -167,6 +171,12 @@ impl Run {
             self.search = Some(Search::new(self.value, slope));
             self.set_trial();
         }
+    }
+
+    /// The decrease that a Newton step promises, as a share of the value.
+    fn to_gain(&self, curvature: &[f64]) -> f64 {
+        let squares = self.gradient.iter().zip(curvature).map(|(g, h)| g * g / h);
+        0.5 * squares.sum::<f64>() / self.value.abs().max(1e-6)
     }
 
     fn set_trial(&mut self) {
@@ -362,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_run_without_end_stops_at_its_last_step() {
-        let options = Options { max_iterations: 7, tolerance: 1e-6 };
+        let options = Options { max_iterations: 7, ..Options::default() };
         let (run, _) = minimise(&[-1.2, 1.0], options, rosenbrock);
         assert_eq!((run.status(), run.iterations()), (Status::Stopped, 7));
         let (run, _) = minimise(&[0.0], options, |x| (-x[0], vec![-1.0]));
