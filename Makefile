@@ -38,7 +38,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "CUDA=1 installs libtorch with all CUDA libraries; ARGS='...' is passed on by study and bench;"
-	@echo "bench reads pictures with DATA=DIR (mnist/) and IMAGES=DIR (JPEG files)."
+	@echo "bench reads pictures with DATA=DIR (mnist/, Tiny ImageNet) and IMAGES=DIR (JPEG files)."
 
 tools:
 	@command -v cargo >/dev/null || { echo "make: cargo not found: install Rust 1.88 or later" >&2; exit 1; }
@@ -78,9 +78,11 @@ test: libtorch ## Pass every check and every test
 bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
 	.python/bin/python benches/compare.py --task evaluate $(ARGS)
+	.python/bin/python benches/compare.py --task features $(ARGS)
 	.python/bin/python benches/load.py
 	.python/bin/python benches/transforms.py $(if $(IMAGES),--images $(IMAGES))
 	$(if $(DATA),.python/bin/python benches/loader.py --data $(DATA) $(if $(IMAGES),--images $(IMAGES)))
+	$(if $(DATA),.python/bin/python benches/transfer.py --data $(DATA))
 
 parity: build $(PEERS) ## Regenerate the parity fixtures; one that is not reproduced fails
 	@failed=; for script in $(SCRIPTS); do \

@@ -1,6 +1,6 @@
 """Compares rtscript with PyTorch in alternation: speed and peak memory.
 
-Usage: compare.py [CONFIG...] [--task step|evaluate] [--precision f32|bf16] [--peer eager|autocast]
+Usage: compare.py [CONFIG...] [--task step|evaluate|features] [--precision f32|bf16] [--peer eager|autocast]
 [--rounds N] [--threads N]. A CONFIG is cifar, tiny, imagenet or small, with its batch size or
 another one (cifar:16). Cargo builds our side. Both sides stay alive, so that start-up does not count;
 the first round warms up and is left out.
@@ -14,7 +14,11 @@ import subprocess
 import sys
 
 
-CONFIGS = {"step": ["cifar", "tiny", "imagenet"], "evaluate": ["tiny", "imagenet"]}
+CONFIGS = {
+    "step": ["cifar", "tiny", "imagenet"],
+    "evaluate": ["tiny", "imagenet"],
+    "features": ["imagenet:64"],
+}
 
 
 class Side:
@@ -52,7 +56,7 @@ def built():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("configs", nargs="*")
-    parser.add_argument("--task", choices=["step", "evaluate"], default="step")
+    parser.add_argument("--task", choices=list(CONFIGS), default="step")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--peer", choices=["eager", "autocast"], default="eager")
     parser.add_argument("--rounds", type=int, default=7)

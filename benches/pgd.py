@@ -1,9 +1,10 @@
-"""The peer of pgd.rs: an adversarial training step or an evaluation as users of PyTorch run them.
+"""The peer of pgd.rs: a training step, an evaluation or features as users of PyTorch get them.
 
 Torchvision's ResNet-18. `step`: semantics of MadryLab/robustness: PGD-3 (L2, keep best) against the
 model in evaluation mode, then SGD with momentum and weight decay in training mode. `evaluate`: the
-accuracy of the model under torchattacks' PGD-20. As `eager` in f32 and NCHW; as `autocast` in bf16
-and channels_last, the fastest of what we found PyTorch to offer for this.
+accuracy of the model under torchattacks' PGD-20. `features`: what the last layer of the model reads,
+in evaluation mode. As `eager` in f32 and NCHW; as `autocast` in bf16 and channels_last, the fastest of
+what we found PyTorch to offer for this.
 Usage: pgd.py TASK CONFIG[:BATCH] eager|autocast THREADS; each line on stdin does the task once and
 answers "WALL CPU LOSS MEBIBYTES", the last being the peak of this process so far.
 """
@@ -122,9 +123,15 @@ def main():
         with torch.no_grad():
             return F.cross_entropy(model(adversarial), y).item()
 
-    if task == "evaluate":
+    def features():
+        with torch.no_grad():
+            return model(x).float().mean().item()
+
+    if task != "step":
         model.eval()
-    run = {"step": step, "evaluate": evaluate}[task]
+    if task == "features":
+        model.model.fc = torch.nn.Identity()
+    run = {"step": step, "evaluate": evaluate, "features": features}[task]
     for _ in sys.stdin:
         (before, _), start = used(), time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=way == "autocast"):

@@ -1,5 +1,5 @@
-//! What `compare.py` times: one adversarial training step, or the evaluation of a frozen network
-//! under PGD-20 on one batch. The peer is `pgd.py`.
+//! What `compare.py` times on one batch: an adversarial training step, the evaluation of a frozen
+//! network under PGD-20, or the features that transfer extracts. The peer is `pgd.py`.
 //!
 //! Usage: `pgd TASK CONFIG[:BATCH] PRECISION THREADS`; each line on stdin does the task once and
 //! answers "WALL CPU LOSS MEBIBYTES", the last being the peak of this process so far.
@@ -176,6 +176,14 @@ fn main() -> Result<()> {
             let evaluation = Evaluation::new(&network)?;
             drop(network);
             Box::new(move |batch| evaluation.run(batch))
+        }
+        "features" => {
+            let folded = network.folded_at(network.precision())?;
+            drop(network);
+            Box::new(move |batch| {
+                let _guard = tch::no_grad_guard();
+                Ok(folded.features(&batch.x)?.f_mean(Kind::Double)?.f_double_value(&[])?)
+            })
         }
         _ => return Err(Error::usage(format!("no task {task}"))),
     };
