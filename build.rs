@@ -11,16 +11,17 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const LIBTORCH_VERSION: &str = "2.13.0";
-const HEADERS: [&str; 3] =
-    ["src/torch/guarded.h", "src/torch/winograd.h", "src/torch/winograd_kernel.h"];
+const SOURCES: [&str; 5] = ["amx", "amx_pixels", "convolution", "shim", "winograd"];
+const HEADERS: [&str; 7] =
+    ["amx", "amx_kernel", "amx_layout", "amx_run", "guarded", "winograd", "winograd_kernel"];
 
 fn main() {
     let lib =
         PathBuf::from(env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys tells its libtorch"));
     let root = lib.parent().expect("lib lies in libtorch").to_path_buf();
     check_version(&root);
-    let sources = ["shim", "convolution", "winograd"].map(|name| format!("src/torch/{name}.cpp"));
-    for file in sources.iter().map(String::as_str).chain(HEADERS) {
+    let sources = SOURCES.map(|name| format!("src/torch/{name}.cpp"));
+    for file in sources.iter().cloned().chain(HEADERS.map(|name| format!("src/torch/{name}.h"))) {
         println!("cargo:rerun-if-changed={file}");
     }
     cc::Build::new()

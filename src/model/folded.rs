@@ -106,7 +106,10 @@ impl Folded {
             {
                 // Freed before the next one is made, which then takes its memory.
                 ready.prepared = None;
-                ready.prepared = Some(Prepared::new(&ready.state.weight, c.stride, c.kernel / 2)?);
+                let rounded = fused.input == 0 && self.precision == Precision::Bf16;
+                let weight = &ready.state.weight;
+                let prepared = Prepared::new(weight, c.stride, c.kernel / 2, rounded)?;
+                ready.prepared = Some(prepared);
             }
         }
         let head = network.head()?;
@@ -182,7 +185,10 @@ impl Layers for Folded {
             LayerKind::Convolution(c) => {
                 let relu = fused.activation == Activation::Relu;
                 let weights = (&state.weight, state.bias.as_ref());
-                let y = convolve(x, &c, weights, prepared.as_ref(), (shortcut, relu))?;
+                // Another activation than the rectifier comes before rounding.
+                let rounded = first && relu && self.precision == Precision::Bf16;
+                let and = (shortcut, relu);
+                let y = convolve(x, &c, weights, prepared.as_ref(), and, rounded)?;
                 (y, if relu { Activation::None } else { fused.activation })
             }
             LayerKind::Norm(_) => (state.normalise(x, None)?, fused.activation),

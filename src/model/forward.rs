@@ -41,7 +41,8 @@ impl Layers for Pass<'_> {
         let like = |parameter: &Tensor| parameter.f_to_kind(x.f_kind()?);
         let x = match architecture.graph.layers()[fused.layer].kind {
             LayerKind::Convolution(c) => {
-                let mut y = convolve(x, &c, (&like(&state.weight)?, None), None, (None, false))?;
+                let mut y =
+                    convolve(x, &c, (&like(&state.weight)?, None), None, (None, false), false)?;
                 if let Some(bias) = &state.bias {
                     y = y.f_add(&like(bias)?.f_view([1, -1, 1, 1])?)?;
                 }
@@ -88,7 +89,8 @@ pub(super) fn activate(mut x: Tensor, activation: Activation) -> Result<Tensor> 
     })
 }
 
-/// The convolution of `x`, then its sum with a shortcut and the rectifier if they are asked for.
+/// The convolution of `x`, then its sum with a shortcut and the rectifier if they are asked for, of
+/// f32 `rounded` to bf16 if that is.
 ///
 /// A strided 1x1 convolution picks its pixels first: in libtorch 2.13 the weight gradient of
 /// oneDNN's own striding writes out of bounds where channels are no multiple of 16, the batch
@@ -102,9 +104,11 @@ pub(super) fn convolve(
     (weight, bias): (&Tensor, Option<&Tensor>),
     prepared: Option<&Prepared>,
     (shortcut, relu): (Option<&Tensor>, bool),
+    rounded: bool,
 ) -> Result<Tensor> {
     let Convolution { kernel, stride, groups, .. } = *shape;
-    let at = |stride| Kernel { weight, bias, prepared, stride, padding: kernel / 2, groups };
+    let padding = kernel / 2;
+    let at = |stride| Kernel { weight, bias, prepared, stride, padding, groups, rounded };
     if kernel == 1 && stride > 1 {
         let rows = x.f_slice(2, None, None, stride)?;
         let picked = rows.f_slice(3, None, None, stride)?;

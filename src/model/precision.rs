@@ -7,7 +7,8 @@ use tch::Kind;
 /// The type of the values between layers.
 ///
 /// Parameters, running statistics, pixels, their normalisation, the first convolution and the head
-/// are f32 always: bf16 has 8 bits, too few for a perturbation of 1/255.
+/// are f32 always: bf16 has 8 bits, too few for a perturbation of 1/255. Where the gradient in the
+/// pixels is computed by tiles, that convolution's weights count with 16 bits in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// Exact.

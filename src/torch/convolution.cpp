@@ -1,6 +1,7 @@
 // A convolution with what follows it in a residual network, as one differentiable operation.
-#include "winograd.h"
+#include "amx.h"
 #include "guarded.h"
+#include "winograd.h"
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/relu.h>
@@ -19,19 +20,28 @@ using torch::autograd::variable_list;
 struct Settings {
   at::Tensor bias, transformed, flipped;
   int64_t stride, padding, groups;
-  bool relu;
+  bool relu, rounded;
 };
 
-// relu?(conv(x, weight) + bias + shortcut), differentiable in x, weight and shortcut.
+amx::Shape shape_of(const at::Tensor &weight, int64_t stride, int64_t padding) {
+  return {weight.size(1), weight.size(0), weight.size(2), stride, padding};
+}
+
+// relu?(conv(x, weight) + bias + shortcut), rounded to bf16 if asked; differentiable in x, weight and
+// shortcut.
 struct Convolution : torch::autograd::Function<Convolution> {
   static Variable forward(AutogradContext *ctx, const Variable &x, const Variable &weight,
                           const std::optional<Variable> &shortcut, const Settings &settings) {
-    const auto &[bias, transformed, flipped, stride, padding, groups, relu] = settings;
+    const auto &[bias, transformed, flipped, stride, padding, groups, relu, rounded] = settings;
     Variable out;
     if (winograd::serves(x, weight, stride, padding)) {
       const auto points = transformed.defined() ? transformed : winograd::transform(weight, false);
       out = winograd::convolve(x, points, weight.size(0), bias, shortcut.value_or(Variable()),
                                relu);
+    } else if (amx::serves(x, weight, stride, padding, groups)) {
+      const auto shape = shape_of(weight, stride, padding);
+      const auto packed = transformed.defined() ? transformed : amx::pack(weight, shape, false);
+      out = amx::convolve(x, packed, shape, bias, shortcut.value_or(Variable()), relu);
     } else {
       out = at::convolution(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
                             {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, groups);
@@ -40,10 +50,13 @@ struct Convolution : torch::autograd::Function<Convolution> {
       if (relu)
         out.relu_();
     }
+    if (rounded)
+      out = out.to(at::kBFloat16);
     ctx->save_for_backward({x, weight, relu ? out : Variable(), flipped});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["groups"] = groups;
+    ctx->saved_data["rounded"] = rounded;
     ctx->saved_data["shortcut"] = shortcut.has_value();
     return out;
   }
@@ -54,12 +67,22 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const int64_t stride = ctx->saved_data["stride"].toInt();
     const int64_t padding = ctx->saved_data["padding"].toInt();
     const int64_t groups = ctx->saved_data["groups"].toInt();
-    Variable gradient = gradients[0];
-    if (out.defined())
-      gradient = at::threshold_backward(gradient, out, 0);
+    const bool rounded = ctx->saved_data["rounded"].toBool();
     const bool to_x = ctx->needs_input_grad(0), to_weight = ctx->needs_input_grad(1);
+    // Without a shortcut there is no third edge to ask about.
+    const bool to_shortcut = ctx->saved_data["shortcut"].toBool() && ctx->needs_input_grad(2);
     // A gradient of the gradient goes through libtorch's own formulas.
-    const bool fast = !at::GradMode::is_enabled() && winograd::serves(x, weight, stride, padding);
+    const bool first_order = !at::GradMode::is_enabled();
+    const bool fast = first_order && winograd::serves(x, weight, stride, padding);
+    const bool tiled = first_order && amx::serves(x, weight, stride, padding, groups);
+    const bool pixels =
+        first_order && rounded && amx::serves_pixels(x, weight, stride, padding, groups);
+    // What goes to the input alone is rectified on its way.
+    const bool masked = (tiled || pixels) && !to_weight && !to_shortcut;
+    Variable gradient = gradients[0];
+    if (out.defined() && !masked)
+      gradient = at::threshold_backward(gradient, out, 0);
+    const Variable mask = masked ? out : Variable();
     // A tap that few pixels reach may have a gradient of zero, of which AdamW makes no step; of a
     // rounding error it makes a whole one. So few pixels are summed one by one.
     const bool fast_to_weight = fast && to_weight && std::min(x.size(2), x.size(3)) >= 4 &&
@@ -69,19 +92,30 @@ struct Convolution : torch::autograd::Function<Convolution> {
       const auto points = flipped.defined() ? flipped : winograd::transform(weight, true);
       result[0] = winograd::convolve(gradient, points, weight.size(1), {}, {}, false);
     }
+    if (tiled && to_x) {
+      const auto shape = shape_of(weight, stride, padding);
+      const auto packed = flipped.defined() ? flipped : amx::pack(weight, shape, true);
+      result[0] = amx::input_gradient(gradient, mask, packed, shape, x.size(2), x.size(3));
+    }
+    if (pixels && to_x) {
+      const auto shape = shape_of(weight, stride, padding);
+      const auto packed = flipped.defined() ? flipped : amx::pack_pixels(weight, shape);
+      result[0] = amx::pixel_gradient(gradient, mask, packed, shape, x.size(2), x.size(3));
+    }
     if (fast_to_weight)
       result[1] = winograd::weight_gradient(x, gradient);
-    if ((to_x && !fast) || (to_weight && !fast_to_weight)) {
+    const bool slow_to_x = to_x && !fast && !tiled && !pixels;
+    const bool slow_to_weight = to_weight && !fast_to_weight;
+    if (slow_to_x || slow_to_weight) {
       auto [of_x, of_weight, of_bias] = at::convolution_backward(
-          gradient, x, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
-          {0, 0}, groups, {to_x && !fast, to_weight && !fast_to_weight, false});
+          gradient.to(x.scalar_type()), x, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
+          {0, 0}, groups, {slow_to_x, slow_to_weight, false});
       if (of_x.defined())
         result[0] = of_x;
       if (of_weight.defined())
         result[1] = of_weight;
     }
-    // Without a shortcut there is no third edge to ask about.
-    if (ctx->saved_data["shortcut"].toBool() && ctx->needs_input_grad(2))
+    if (to_shortcut)
       result[2] = gradient;
     return result;
   }
@@ -94,11 +128,11 @@ at::Tensor given(const at::Tensor *tensor) { return tensor ? *tensor : at::Tenso
 extern "C" {
 char *rt_convolution(const at::Tensor *x, const at::Tensor *weight, const at::Tensor *shortcut,
                      const at::Tensor *bias, const at::Tensor *transformed,
-                     const at::Tensor *flipped, int64_t stride, int64_t padding, int64_t groups, bool relu,
-                     at::Tensor **out) {
+                     const at::Tensor *flipped, int64_t stride, int64_t padding, int64_t groups,
+                     bool relu, bool rounded, at::Tensor **out) {
   return guarded([&] {
     const Settings settings{given(bias), given(transformed), given(flipped), stride, padding, groups,
-                            relu};
+                            relu,        rounded};
     const auto added = shortcut ? std::optional(*shortcut) : std::nullopt;
     *out = new at::Tensor(Convolution::apply(*x, *weight, added, settings));
   });
@@ -106,12 +140,16 @@ char *rt_convolution(const at::Tensor *x, const at::Tensor *weight, const at::Te
 
 // The weights of `rt_convolution` as its fast path wants them, or undefined where it has none.
 char *rt_transform(const at::Tensor *weight, int64_t stride, int64_t padding, bool flipped,
-                   at::Tensor **out) {
+                   bool rounded, at::Tensor **out) {
   return guarded([&] {
     c10::NoGradGuard no_grad;
     *out = nullptr;
     if (winograd::serves(*weight, *weight, stride, padding))
       *out = new at::Tensor(winograd::transform(*weight, flipped));
+    else if (amx::serves(*weight, *weight, stride, padding, 1))
+      *out = new at::Tensor(amx::pack(*weight, shape_of(*weight, stride, padding), flipped));
+    else if (rounded && flipped && amx::packs_pixels(*weight, stride, padding))
+      *out = new at::Tensor(amx::pack_pixels(*weight, shape_of(*weight, stride, padding)));
   });
 }
 }
