@@ -106,7 +106,8 @@ fn roundings(found: &Tensor, exact: &Tensor) -> f64 {
 #[test]
 fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
     let more = [[2, 48, 32, 9, 7, 3, 2], [2, 64, 64, 12, 12, 5, 2], [3, 16, 32, 33, 2, 3, 1]];
-    for [batch, input, output, height, width, size, stride] in SHAPES.into_iter().chain(more) {
+    let shapes = SHAPES.into_iter().chain(more).filter(|shape| shape[1] % 16 == 0);
+    for [batch, input, output, height, width, size, stride] in shapes {
         let padding = size / 2;
         let short = |x: Tensor| x.to_kind(Kind::BFloat16);
         let x = short(random(&[batch, input, height, width], 1));
@@ -114,12 +115,8 @@ fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
         let bias = short(random(&[output], 3));
         let prepared = Prepared::new(&weight, stride, padding, false).unwrap();
         let groups = 1;
-        if prepared.forward.is_none() {
-            eprintln!(
-                "skipped {input} to {output}: libtorch's own convolution, rounded at each sum"
-            );
-            continue;
-        }
+        // Without tiles the sum with a shortcut is rounded again.
+        let cases = if prepared.forward.is_some() { 4 } else { 2 };
         let plain = Kernel {
             weight: &weight,
             bias: None,
@@ -132,7 +129,7 @@ fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
         let shape = reference(&x, &plain, None, false).size();
         let shortcut = short(random(&shape, 4));
         let towards = short(random(&shape, 5));
-        for with in [0, 1, 2, 3] {
+        for with in 0..cases {
             let wide = |t: &Tensor| t.to_kind(Kind::Double);
             let gradients = |y: &Tensor, inputs: &[&Tensor]| {
                 let loss = (wide(y) * wide(&towards)).sum(Kind::Double);
