@@ -11,9 +11,18 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const LIBTORCH_VERSION: &str = "2.13.0";
-const SOURCES: [&str; 5] = ["amx", "amx_pixels", "convolution", "shim", "winograd"];
-const HEADERS: [&str; 7] =
-    ["amx", "amx_kernel", "amx_layout", "amx_run", "guarded", "winograd", "winograd_kernel"];
+const SOURCES: [&str; 7] =
+    ["amx", "amx_pixels", "amx_weights", "convolution", "shim", "stem", "winograd"];
+const HEADERS: [&str; 8] = [
+    "amx",
+    "amx_kernel",
+    "amx_layout",
+    "amx_run",
+    "guarded",
+    "stem",
+    "winograd",
+    "winograd_kernel",
+];
 
 fn main() {
     let lib =

@@ -176,7 +176,7 @@ fn fold(to: &LayerState, from: &LayerState, norm: &LayerState) -> Result<()> {
 }
 
 impl Layers for Folded {
-    fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+    fn layer(&self, fused: &Fused, x: &mut Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
         let Some(Ready { state, prepared }) = &self.layers[fused.layer] else {
             return Err(Error::internal("folded: a norm that was folded away"));
         };
@@ -188,7 +188,7 @@ impl Layers for Folded {
                 // Another activation than the rectifier comes before rounding.
                 let rounded = first && relu && self.precision == Precision::Bf16;
                 let and = (shortcut, relu);
-                let y = convolve(x, &c, weights, prepared.as_ref(), and, rounded)?;
+                let y = convolve(x, fused.kept, &c, weights, prepared.as_ref(), and, rounded)?;
                 (y, if relu { Activation::None } else { fused.activation })
             }
             LayerKind::Norm(_) => (state.normalise(x, None)?, fused.activation),

@@ -6,7 +6,7 @@ use super::graph::{Convolution, LayerKind};
 use super::network::{LayerState, Network};
 use crate::error::Result;
 use crate::seed::Stream;
-use crate::torch::{Kernel, Prepared, convolution};
+use crate::torch::{Kernel, Prepared, convolution, passing_convolution};
 use tch::Tensor;
 
 /// BatchNorm's epsilon, PyTorch's default.
@@ -33,16 +33,17 @@ pub(super) struct Pass<'a> {
 }
 
 impl Layers for Pass<'_> {
-    fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+    fn layer(&self, fused: &Fused, x: &mut Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
         let network = self.network;
         let (architecture, layers) = (network.architecture(), &network.layers);
         let state = &layers[fused.layer];
         let normalise = |norm: usize, x: &Tensor| layers[norm].normalise(x, self.momentum);
-        let like = |parameter: &Tensor| parameter.f_to_kind(x.f_kind()?);
+        let kind = x.f_kind()?;
+        let like = |parameter: &Tensor| parameter.f_to_kind(kind);
         let x = match architecture.graph.layers()[fused.layer].kind {
             LayerKind::Convolution(c) => {
-                let mut y =
-                    convolve(x, &c, (&like(&state.weight)?, None), None, (None, false), false)?;
+                let weights = (&like(&state.weight)?, None);
+                let mut y = convolve(x, fused.kept, &c, weights, None, (None, false), false)?;
                 if let Some(bias) = &state.bias {
                     y = y.f_add(&like(bias)?.f_view([1, -1, 1, 1])?)?;
                 }
@@ -90,7 +91,8 @@ pub(super) fn activate(mut x: Tensor, activation: Activation) -> Result<Tensor> 
 }
 
 /// The convolution of `x`, then its sum with a shortcut and the rectifier if they are asked for, of
-/// f32 `rounded` to bf16 if that is.
+/// f32 `rounded` to bf16 if that is. `x` becomes what later readers of it shall take, if it is `kept`
+/// for them.
 ///
 /// A strided 1x1 convolution picks its pixels first: in libtorch 2.13 the weight gradient of
 /// oneDNN's own striding writes out of bounds where channels are no multiple of 16, the batch
@@ -99,7 +101,8 @@ pub(super) fn activate(mut x: Tensor, activation: Activation) -> Result<Tensor> 
 /// # Errors
 /// The channels of `x` do not fit.
 pub(super) fn convolve(
-    x: &Tensor,
+    x: &mut Tensor,
+    kept: bool,
     shape: &Convolution,
     (weight, bias): (&Tensor, Option<&Tensor>),
     prepared: Option<&Prepared>,
@@ -114,7 +117,12 @@ pub(super) fn convolve(
         let picked = rows.f_slice(3, None, None, stride)?;
         return convolution(&picked, &at(1), shortcut, relu);
     }
-    convolution(x, &at(stride), shortcut, relu)
+    if !kept {
+        return convolution(x, &at(stride), shortcut, relu);
+    }
+    let (y, passed) = passing_convolution(x, &at(stride), shortcut, relu)?;
+    *x = passed;
+    Ok(y)
 }
 
 impl LayerState {

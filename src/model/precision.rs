@@ -69,7 +69,12 @@ mod tests {
     }
 
     impl<L: Layers> Layers for Watched<'_, L> {
-        fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor> {
+        fn layer(
+            &self,
+            fused: &Fused,
+            x: &mut Tensor,
+            shortcut: Option<&Tensor>,
+        ) -> Result<Tensor> {
             let y = self.layers.layer(fused, x, shortcut)?;
             if fused.input == 0 {
                 *self.first.borrow_mut() = vec![x.copy(), y.copy()];

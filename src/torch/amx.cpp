@@ -147,17 +147,22 @@ at::Tensor convolve(const at::Tensor &input, const at::Tensor &packed, const Sha
 
 at::Tensor input_gradient(const at::Tensor &of_output, const at::Tensor &mask,
                           const at::Tensor &packed, const Shape &shape, int64_t height,
-                          int64_t width) {
+                          int64_t width, const at::Tensor &added, const at::Tensor &rectified) {
   const auto format = at::MemoryFormat::ChannelsLast;
-  const at::Tensor gradient = of_output.contiguous(format);
-  const at::Tensor kept = mask.defined() ? mask.contiguous(format) : mask;
+  const auto laid_out = [&](const at::Tensor &tensor) {
+    return tensor.defined() ? tensor.contiguous(format) : tensor;
+  };
+  const at::Tensor gradient = of_output.contiguous(format), kept = laid_out(mask);
+  const at::Tensor summand = laid_out(added);
   const int64_t images = gradient.size(0);
   const auto laid = backward_layout(shape, height, width);
   at::Tensor result = half_of(gradient, {images, shape.in, height, width});
-  const Values values{static_cast<uint16_t *>(result.data_ptr()), nullptr, nullptr, false, shape.in};
+  auto *copy = rectified.defined() ? static_cast<uint16_t *>(rectified.data_ptr()) : nullptr;
+  const Values values{static_cast<uint16_t *>(result.data_ptr()), nullptr, bits(summand), false,
+                      shape.in};
   run(laid, images, backward_parts(shape, laid, height, width), bits(packed), values,
       [&](int64_t first, int64_t last, uint16_t *to) {
-        lay_values(laid, images, bits(gradient), bits(kept), first, last, to);
+        lay_values(laid, images, bits(gradient), bits(kept), first, last, to, copy);
       });
   return result;
 }
@@ -176,7 +181,8 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &, const Shape &, cons
   return x;
 }
 at::Tensor input_gradient(const at::Tensor &x, const at::Tensor &, const at::Tensor &,
-                          const Shape &, int64_t, int64_t) {
+                          const Shape &, int64_t, int64_t, const at::Tensor &,
+                          const at::Tensor &) {
   return x;
 }
 

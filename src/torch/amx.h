@@ -25,10 +25,15 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const Shape &
                     const at::Tensor &bias, const at::Tensor &shortcut, bool relu);
 
 // The gradient with respect to an input of `height` and `width`, given that with respect to the
-// output, or, with a mask, to the output rectified: zero where `mask` is.
+// output, or, with a mask, to the output rectified: zero where `mask` is. Where given, `added` is
+// summed to it, and `rectified` receives the gradient under its mask.
 at::Tensor input_gradient(const at::Tensor &of_output, const at::Tensor &mask,
                           const at::Tensor &packed, const Shape &shape, int64_t height,
-                          int64_t width);
+                          int64_t width, const at::Tensor &added, const at::Tensor &rectified);
+
+// The gradient with respect to the weight (O, C, K, K) of a convolution of x that is served, given that
+// with respect to its output. It does not depend on the number of threads.
+at::Tensor weight_gradient(const at::Tensor &x, const at::Tensor &of_output, const Shape &shape);
 
 // Whether these f32 weights are packed for the gradient in pixels.
 bool packs_pixels(const at::Tensor &weight, int64_t stride, int64_t padding);

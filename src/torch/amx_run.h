@@ -97,14 +97,18 @@ bool fits(const at::Tensor &weight, int64_t stride, int64_t padding) {
          padding == weight.size(2) / 2 && stride <= 2 && weight.size(0) % TILE == 0;
 }
 
-// Lays out the gradient of an output, `mask` as copy_values takes it.
+// Lays out the gradient of an output, `mask` as copy_values takes it; each row of the band itself is
+// also written to `copy` where there is one.
 void lay_values(const Layout &layout, int64_t images, const uint16_t *from, const uint16_t *mask,
-                int64_t first, int64_t last, uint16_t *to) {
+                int64_t first, int64_t last, uint16_t *to, uint16_t *copy = nullptr) {
   const int64_t line = layout.width * layout.depth;
   fill(layout, images, layout.height, layout.width, first, last, to,
        [&](int64_t image, int64_t y, uint16_t *row) {
          const int64_t at = (image * layout.height + y) * line;
          copy_values(from + at, mask ? mask + at : nullptr, line, row);
+         const int64_t own = image * layout.apart + y;
+         if (copy && own >= first + layout.lead && own < last - layout.trail)
+           std::memcpy(copy + at, row, line * sizeof *row);
        });
 }
 

@@ -1,10 +1,12 @@
 // A convolution with what follows it in a residual network, as one differentiable operation.
 #include "amx.h"
 #include "guarded.h"
+#include "stem.h"
 #include "winograd.h"
+#include <ATen/ops/add.h>
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
-#include <ATen/ops/relu.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/threshold_backward.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -20,19 +22,21 @@ using torch::autograd::variable_list;
 struct Settings {
   at::Tensor bias, transformed, flipped;
   int64_t stride, padding, groups;
-  bool relu, rounded;
+  bool relu, rounded, passes;
 };
 
 amx::Shape shape_of(const at::Tensor &weight, int64_t stride, int64_t padding) {
   return {weight.size(1), weight.size(0), weight.size(2), stride, padding};
 }
 
-// relu?(conv(x, weight) + bias + shortcut), rounded to bf16 if asked; differentiable in x, weight and
-// shortcut.
+// relu?(conv(x, weight) + bias + shortcut), rounded to bf16 if asked, and, if it `passes`, x for those
+// who read it next: what they send back is then summed with the convolution's own gradient.
+// Differentiable in x, weight and shortcut.
 struct Convolution : torch::autograd::Function<Convolution> {
-  static Variable forward(AutogradContext *ctx, const Variable &x, const Variable &weight,
-                          const std::optional<Variable> &shortcut, const Settings &settings) {
-    const auto &[bias, transformed, flipped, stride, padding, groups, relu, rounded] = settings;
+  static variable_list forward(AutogradContext *ctx, const Variable &x, const Variable &weight,
+                               const std::optional<Variable> &shortcut, const Settings &settings) {
+    const auto &[bias, transformed, flipped, stride, padding, groups, relu, rounded, passes] =
+        settings;
     Variable out;
     if (winograd::serves(x, weight, stride, padding)) {
       const auto points = transformed.defined() ? transformed : winograd::transform(weight, false);
@@ -42,6 +46,8 @@ struct Convolution : torch::autograd::Function<Convolution> {
       const auto shape = shape_of(weight, stride, padding);
       const auto packed = transformed.defined() ? transformed : amx::pack(weight, shape, false);
       out = amx::convolve(x, packed, shape, bias, shortcut.value_or(Variable()), relu);
+    } else if (!shortcut && stem::serves(x, weight, groups)) {
+      out = stem::convolve(x, weight, bias, stride, padding, relu, rounded);
     } else {
       out = at::convolution(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
                             {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0}, groups);
@@ -50,15 +56,16 @@ struct Convolution : torch::autograd::Function<Convolution> {
       if (relu)
         out.relu_();
     }
-    if (rounded)
+    if (rounded && out.scalar_type() != at::kBFloat16)
       out = out.to(at::kBFloat16);
+    ctx->set_materialize_grads(false);
     ctx->save_for_backward({x, weight, relu ? out : Variable(), flipped});
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["groups"] = groups;
     ctx->saved_data["rounded"] = rounded;
     ctx->saved_data["shortcut"] = shortcut.has_value();
-    return out;
+    return passes ? variable_list{out, x} : variable_list{out};
   }
 
   static variable_list backward(AutogradContext *ctx, variable_list gradients) {
@@ -77,12 +84,19 @@ struct Convolution : torch::autograd::Function<Convolution> {
     const bool tiled = first_order && amx::serves(x, weight, stride, padding, groups);
     const bool pixels =
         first_order && rounded && amx::serves_pixels(x, weight, stride, padding, groups);
-    // What goes to the input alone is rectified on its way.
-    const bool masked = (tiled || pixels) && !to_weight && !to_shortcut;
+    // What goes to no weight is rectified on its way.
+    const bool masked = (tiled || pixels) && !to_weight && (!to_shortcut || (tiled && to_x));
     Variable gradient = gradients[0];
+    // What later readers of x send back.
+    const Variable passed = gradients.size() > 1 ? gradients[1] : Variable();
+    if (!gradient.defined())
+      return {passed, {}, {}, {}};
     if (out.defined() && !masked)
       gradient = at::threshold_backward(gradient, out, 0);
     const Variable mask = masked ? out : Variable();
+    // Rectified for the shortcut too, by the way.
+    const Variable rectified =
+        masked && out.defined() && to_shortcut ? at::empty_like(out) : Variable();
     // A tap that few pixels reach may have a gradient of zero, of which AdamW makes no step; of a
     // rounding error it makes a whole one. So few pixels are summed one by one.
     const bool fast_to_weight = fast && to_weight && std::min(x.size(2), x.size(3)) >= 4 &&
@@ -90,12 +104,13 @@ struct Convolution : torch::autograd::Function<Convolution> {
     variable_list result(4);
     if (fast && to_x) {
       const auto points = flipped.defined() ? flipped : winograd::transform(weight, true);
-      result[0] = winograd::convolve(gradient, points, weight.size(1), {}, {}, false);
+      result[0] = winograd::convolve(gradient, points, weight.size(1), {}, passed, false);
     }
     if (tiled && to_x) {
       const auto shape = shape_of(weight, stride, padding);
       const auto packed = flipped.defined() ? flipped : amx::pack(weight, shape, true);
-      result[0] = amx::input_gradient(gradient, mask, packed, shape, x.size(2), x.size(3));
+      result[0] = amx::input_gradient(gradient, mask, packed, shape, x.size(2), x.size(3),
+                                      passed, rectified);
     }
     if (pixels && to_x) {
       const auto shape = shape_of(weight, stride, padding);
@@ -104,8 +119,10 @@ struct Convolution : torch::autograd::Function<Convolution> {
     }
     if (fast_to_weight)
       result[1] = winograd::weight_gradient(x, gradient);
+    if (tiled && to_weight)
+      result[1] = amx::weight_gradient(x, gradient, shape_of(weight, stride, padding));
     const bool slow_to_x = to_x && !fast && !tiled && !pixels;
-    const bool slow_to_weight = to_weight && !fast_to_weight;
+    const bool slow_to_weight = to_weight && !fast_to_weight && !tiled;
     if (slow_to_x || slow_to_weight) {
       auto [of_x, of_weight, of_bias] = at::convolution_backward(
           gradient.to(x.scalar_type()), x, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
@@ -115,8 +132,10 @@ struct Convolution : torch::autograd::Function<Convolution> {
       if (of_weight.defined())
         result[1] = of_weight;
     }
+    if (passed.defined() && to_x && !fast && !tiled)
+      result[0] = at::add(result[0], passed);
     if (to_shortcut)
-      result[2] = gradient;
+      result[2] = rectified.defined() ? rectified : gradient;
     return result;
   }
 };
@@ -129,12 +148,15 @@ extern "C" {
 char *rt_convolution(const at::Tensor *x, const at::Tensor *weight, const at::Tensor *shortcut,
                      const at::Tensor *bias, const at::Tensor *transformed,
                      const at::Tensor *flipped, int64_t stride, int64_t padding, int64_t groups,
-                     bool relu, bool rounded, at::Tensor **out) {
+                     bool relu, bool rounded, at::Tensor **out, at::Tensor **passed) {
   return guarded([&] {
     const Settings settings{given(bias), given(transformed), given(flipped), stride, padding, groups,
-                            relu,        rounded};
+                            relu,        rounded,     passed != nullptr};
     const auto added = shortcut ? std::optional(*shortcut) : std::nullopt;
-    *out = new at::Tensor(Convolution::apply(*x, *weight, added, settings));
+    auto results = Convolution::apply(*x, *weight, added, settings);
+    *out = new at::Tensor(std::move(results[0]));
+    if (passed)
+      *passed = new at::Tensor(std::move(results[1]));
   });
 }
 

@@ -3,13 +3,14 @@
 //! On a CPU with AVX2 or AVX-512, 3x3 convolutions of stride 1 over multiples of 16 channels use
 //! Winograd's algorithm (`winograd.cpp`). On one with AMX, those of bf16 over multiples of 16 channels
 //! are sums of products of tiles (`amx.cpp`), and so are gradients in f32 pixels (`amx_pixels.cpp`).
-//! All others are libtorch's.
+//! With AVX-512 the first convolution keeps its sums in registers (`stem.cpp`). All others are
+//! libtorch's.
 
 use super::{checked, cpu_capability, tensor};
 use crate::error::Result;
 use once_cell::sync::OnceCell;
 use std::ffi::c_char;
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
@@ -27,6 +28,7 @@ unsafe extern "C" {
         relu: bool,
         rounded: bool,
         out: *mut *mut C_tensor,
+        passed: *mut *mut C_tensor,
     ) -> *mut c_char;
     fn rt_transform(
         weight: *const C_tensor,
@@ -96,9 +98,39 @@ pub fn convolution(
     shortcut: Option<&Tensor>,
     relu: bool,
 ) -> Result<Tensor> {
-    if x.f_kind()? == Kind::BFloat16 && x.device() == Device::Cpu && !has_avx512() {
+    if is_widened(x)? {
         return widened(x, kernel, shortcut, relu);
     }
+    call(x, kernel, shortcut, relu, null_mut())
+}
+
+/// [`convolution`], and `x` for those who read it next: their gradients are summed with the
+/// convolution's own while that is computed.
+///
+/// # Errors
+/// Those of [`convolution`].
+pub fn passing_convolution(
+    x: &Tensor,
+    kernel: &Kernel<'_>,
+    shortcut: Option<&Tensor>,
+    relu: bool,
+) -> Result<(Tensor, Tensor)> {
+    if is_widened(x)? {
+        return Ok((widened(x, kernel, shortcut, relu)?, x.shallow_clone()));
+    }
+    let mut passed = null_mut();
+    let y = call(x, kernel, shortcut, relu, &mut passed)?;
+    // Safety: the shim wrote a tensor that it allocated for us.
+    Ok((y, unsafe { Tensor::from_ptr(passed) }))
+}
+
+fn call(
+    x: &Tensor,
+    kernel: &Kernel<'_>,
+    shortcut: Option<&Tensor>,
+    relu: bool,
+    passed: *mut *mut C_tensor,
+) -> Result<Tensor> {
     let prepared = kernel.prepared;
     tensor(|out| unsafe {
         rt_convolution(
@@ -114,8 +146,13 @@ pub fn convolution(
             relu,
             kernel.rounded,
             out,
+            passed,
         )
     })
+}
+
+fn is_widened(x: &Tensor) -> Result<bool> {
+    Ok(x.f_kind()? == Kind::BFloat16 && x.device() == Device::Cpu && !has_avx512())
 }
 
 /// Whether the CPU has AVX-512. Without it oneDNN has no bf16, and libtorch's own convolution of

@@ -9,7 +9,7 @@ mod cuda;
 pub mod optimizer;
 
 pub use bytes::from_bytes;
-pub use convolution::{Kernel, Prepared, convolution};
+pub use convolution::{Kernel, Prepared, convolution, passing_convolution};
 pub use cuda::load_cuda;
 
 use crate::error::{Error, Result};

@@ -35,6 +35,8 @@ pub struct Fused {
     pub norm: Option<usize>,
     /// The value that the layer reads.
     pub input: At,
+    /// Whether a later step reads it too.
+    pub kept: bool,
     /// The value that is then added.
     pub shortcut: Option<At>,
     /// What follows.
@@ -43,11 +45,12 @@ pub struct Fused {
 
 /// What computes the layers of a forward pass.
 pub trait Layers {
-    /// The fused layer of `x`.
+    /// The fused layer of `x`. Where later steps read `x` too, it may put an equal one in its place
+    /// whose gradient comes cheaper.
     ///
     /// # Errors
     /// Shapes or types do not fit.
-    fn layer(&self, fused: &Fused, x: &Tensor, shortcut: Option<&Tensor>) -> Result<Tensor>;
+    fn layer(&self, fused: &Fused, x: &mut Tensor, shortcut: Option<&Tensor>) -> Result<Tensor>;
 
     /// Dropout number `index` of `x` with probability `p`.
     ///
@@ -90,6 +93,7 @@ pub fn steps(graph: &Graph) -> Vec<Step> {
             layer,
             norm: None,
             input: node.from[0],
+            kept: false,
             shortcut: None,
             activation: Activation::None,
         };
@@ -128,6 +132,11 @@ pub fn steps(graph: &Graph) -> Vec<Step> {
             step.last.push(value);
         }
     }
+    for step in &mut steps {
+        if let Work::Layer(fused) = &mut step.work {
+            fused.kept = !step.last.contains(&fused.input);
+        }
+    }
     steps
 }
 
@@ -155,7 +164,10 @@ pub fn run(steps: &[Step], pixels: Tensor, layers: &impl Layers) -> Result<Tenso
         let output = match &step.work {
             Work::Layer(fused) => {
                 let shortcut = fused.shortcut.map(value).transpose()?;
-                layers.layer(fused, value(fused.input)?, shortcut)?
+                let mut x = value(fused.input)?.shallow_clone();
+                let output = layers.layer(fused, &mut x, shortcut)?;
+                values[fused.input] = Some(x);
+                output
             }
             Work::Apply(op, from) => {
                 let inputs = from.iter().map(|&at| value(at)).collect::<Result<Vec<_>>>()?;

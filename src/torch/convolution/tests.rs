@@ -22,7 +22,7 @@ fn difference(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 /// (batch, in, out, height, width, kernel, stride)
-const SHAPES: [[i64; 7]; 8] = [
+const SHAPES: [[i64; 7]; 11] = [
     [2, 16, 16, 8, 8, 3, 1],
     [3, 48, 32, 26, 23, 3, 1],
     [3, 32, 48, 7, 5, 3, 1],
@@ -31,6 +31,9 @@ const SHAPES: [[i64; 7]; 8] = [
     [2, 3, 16, 8, 8, 3, 1],
     [2, 16, 32, 8, 8, 3, 2],
     [2, 16, 32, 8, 8, 1, 2],
+    [2, 3, 112, 23, 18, 7, 2],
+    [2, 1, 48, 9, 9, 5, 1],
+    [3, 4, 16, 5, 40, 3, 1],
 ];
 
 #[test]
@@ -105,7 +108,14 @@ fn roundings(found: &Tensor, exact: &Tensor) -> f64 {
 
 #[test]
 fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
-    let more = [[2, 48, 32, 9, 7, 3, 2], [2, 64, 64, 12, 12, 5, 2], [3, 16, 32, 33, 2, 3, 1]];
+    let more = [
+        [2, 48, 32, 9, 7, 3, 2],
+        [2, 64, 64, 12, 12, 5, 2],
+        [3, 16, 32, 33, 2, 3, 1],
+        // More positions than the gradient of the weights takes at once.
+        [5, 80, 112, 41, 43, 3, 1],
+        [9, 64, 96, 58, 63, 3, 2],
+    ];
     let shapes = SHAPES.into_iter().chain(more).filter(|shape| shape[1] % 16 == 0);
     for [batch, input, output, height, width, size, stride] in shapes {
         let padding = size / 2;
@@ -116,7 +126,7 @@ fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
         let prepared = Prepared::new(&weight, stride, padding, false).unwrap();
         let groups = 1;
         // Without tiles the sum with a shortcut is rounded again.
-        let cases = if prepared.forward.is_some() { 4 } else { 2 };
+        let cases = if prepared.forward.is_some() { 6 } else { 2 };
         let plain = Kernel {
             weight: &weight,
             bias: None,
@@ -131,30 +141,33 @@ fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
         let towards = short(random(&shape, 5));
         for with in 0..cases {
             let wide = |t: &Tensor| t.to_kind(Kind::Double);
-            let gradients = |y: &Tensor, inputs: &[&Tensor]| {
+            let gradients = |y: &Tensor, inputs: &[Tensor]| {
                 let loss = (wide(y) * wide(&towards)).sum(Kind::Double);
                 Tensor::run_backward(&[loss], inputs, false, false)
             };
-            // Of the images alone, as an attack asks for it, or of all.
-            let all = with >= 2;
+            // Of the images alone or with a shortcut, as an attack asks for it, or of all.
+            let (trained, with_shortcut) = ((2..4).contains(&with), with >= 2);
             let leaf = |t: &Tensor| t.detach().copy().set_requires_grad(true);
             let inputs = [leaf(&x), leaf(&weight), leaf(&shortcut)];
-            let used = if all { &inputs[..] } else { &inputs[..1] };
-            let used: Vec<&Tensor> = used.iter().collect();
+            let asked = [true, trained, with_shortcut];
+            let only = |tensors: &'_ [Tensor; 3]| -> Vec<Tensor> {
+                let all = tensors.iter().zip(asked);
+                all.filter(|(_, asked)| *asked).map(|(tensor, _)| tensor.shallow_clone()).collect()
+            };
             let kernel = Kernel {
-                weight: if all { &inputs[1] } else { &weight },
+                weight: if trained { &inputs[1] } else { &weight },
                 bias: Some(&bias),
                 prepared: (with % 2 == 1).then_some(&prepared),
                 ..plain
             };
-            let added = all.then_some(&inputs[2]);
+            let added = with_shortcut.then_some(&inputs[2]);
             let found = convolution(&inputs[0], &kernel, added, with > 0).unwrap();
 
             let exact = [leaf(&wide(&x)), leaf(&wide(&weight)), leaf(&wide(&shortcut))];
             let bias = wide(&bias);
             let wide_kernel =
                 Kernel { weight: &exact[1], bias: Some(&bias), prepared: None, ..plain };
-            let added = all.then_some(&exact[2]);
+            let added = with_shortcut.then_some(&exact[2]);
             let expected = reference(&exact[0], &wide_kernel, added, false);
             // What is rectified is decided by the rounded values.
             let expected = match with > 0 {
@@ -162,11 +175,52 @@ fn bf16_equals_f64_but_for_rounding_in_values_and_gradients() {
                 false => expected,
             };
             assert!(roundings(&found, &expected) < 1.1, "{input} to {output}");
-            let wanted: Vec<&Tensor> = exact.iter().take(used.len()).collect();
-            let pairs = gradients(&found, &used).into_iter().zip(gradients(&expected, &wanted));
-            for (found, expected) in pairs {
+            let found = gradients(&found, &only(&inputs));
+            for (found, expected) in found.into_iter().zip(gradients(&expected, &only(&exact))) {
                 assert!(roundings(&found, &expected) < 1.1, "{input} to {output}, {with}");
             }
+        }
+    }
+}
+
+#[test]
+fn what_later_readers_send_back_is_summed_with_its_own_gradient() {
+    let towards = |y: &Tensor, seed| random(&y.size(), seed).to_kind(y.kind());
+    let gradient = |loss: Tensor, x: &Tensor| {
+        let double = loss.to_kind(Kind::Double);
+        Tensor::run_backward(&[double], &[x], true, false).remove(0)
+    };
+    for kind in [Kind::Float, Kind::BFloat16] {
+        // Without tiles, which need 16 channels, bf16 is rounded before the sum.
+        let served = |shape: &&[i64; 7]| kind == Kind::Float || shape[1] % 16 == 0;
+        for &[batch, input, output, height, width, size, stride] in SHAPES.iter().filter(served) {
+            let of = |shape: &[i64], seed| random(shape, seed).to_kind(kind);
+            let weight = of(&[output, input, size, size], 2) / (input * size * size);
+            let kernel = Kernel {
+                weight: &weight,
+                bias: None,
+                prepared: None,
+                stride,
+                padding: size / 2,
+                groups: 1,
+                rounded: false,
+            };
+            let x = of(&[batch, input, height, width], 1).set_requires_grad(true);
+            let (y, passed) = passing_convolution(&x, &kernel, None, false).unwrap();
+            assert_eq!(passed, x);
+            let loss = (&y * towards(&y, 3)).sum(kind) + (&passed * towards(&x, 4)).sum(kind);
+            let found = gradient(loss, &x);
+            let wide = x.detach().to_kind(Kind::Double).set_requires_grad(true);
+            let weight = weight.to_kind(Kind::Double);
+            let exact = reference(&wide, &Kernel { weight: &weight, ..kernel }, None, false);
+            let expected = gradient((&exact * towards(&y, 3)).sum(Kind::Double), &wide);
+            let expected = expected + towards(&x, 4);
+            if kind == Kind::Float {
+                assert!(difference(&found, &expected) < 3e-6, "{input} to {output}");
+            } else {
+                assert!(roundings(&found, &expected) < 1.1, "{input} to {output}");
+            }
+            assert_eq!(gradient((&passed * towards(&x, 4)).sum(kind), &x), towards(&x, 4));
         }
     }
 }
