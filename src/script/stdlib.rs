@@ -1,6 +1,7 @@
 //! The Rhai modules that come with the program: `import "presets" as presets`.
 
 use super::param::head_comment;
+use rhai::module_resolvers::StaticModuleResolver;
 use rhai::{Engine, FnAccess, Scope, Shared};
 use std::collections::BTreeMap;
 
@@ -16,15 +17,22 @@ pub fn path(name: &str) -> String {
     format!("stdlib/{name}.rhai")
 }
 
-/// The modules, compiled for `engine`.
-pub fn compiled(engine: &Engine) -> BTreeMap<&'static str, Shared<rhai::Module>> {
-    let compiled = SOURCES.iter().filter_map(|(name, source)| {
-        let mut ast = engine.compile(source).ok()?;
+/// The modules, compiled for `engine`; each may import those before it.
+pub fn compiled(engine: &mut Engine) -> BTreeMap<&'static str, Shared<rhai::Module>> {
+    let mut compiled = BTreeMap::<&str, Shared<rhai::Module>>::new();
+    for (name, source) in SOURCES {
+        let mut before = StaticModuleResolver::new();
+        for (name, module) in &compiled {
+            before.insert(*name, module.as_ref().clone());
+        }
+        engine.set_module_resolver(before);
+        let Ok(mut ast) = engine.compile(source) else { continue };
         ast.set_source(path(name));
-        let module = rhai::Module::eval_ast_as_new(Scope::new(), &ast, engine).ok()?;
-        Some((*name, Shared::new(module)))
-    });
-    compiled.collect()
+        if let Ok(module) = rhai::Module::eval_ast_as_new(Scope::new(), &ast, engine) {
+            compiled.insert(*name, Shared::new(module));
+        }
+    }
+    compiled
 }
 
 /// A module of stdlib/, as the manual shows it.
@@ -80,12 +88,12 @@ mod tests {
 
     #[test]
     fn every_module_compiles_is_documented_and_listed() {
-        let engine = Engine::new();
+        let mut engine = Engine::new();
         for (name, source) in SOURCES {
             let ast = engine.compile(source).unwrap();
             assert!(ast.iter_functions().count() > 0, "{name} has no function");
         }
-        assert_eq!(compiled(&engine).len(), SOURCES.len());
+        assert_eq!(compiled(&mut engine).len(), SOURCES.len());
         for module in modules() {
             for function in module.functions {
                 let sentence =
