@@ -8,6 +8,7 @@ mod benjamini_hochberg;
 mod best_of;
 mod block;
 mod bootstrap;
+mod cells_mean;
 mod comparison;
 mod correlation;
 mod decompose;
@@ -37,6 +38,7 @@ mod unit;
 mod wilcoxon;
 
 pub use block::{Contrast, contrasts};
+pub use cells_mean::{CELLS_MEAN, cells_mean};
 pub use comparison::{Comparison, compare};
 pub use estimate::{Estimate, estimates, replicate_axis};
 pub use holm::holm;

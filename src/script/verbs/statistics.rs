@@ -2,12 +2,14 @@
 
 use super::cells::Cells;
 use super::tables::ScriptTable;
+use crate::error::Error;
+use crate::registry::Value;
 use crate::script::binding::{Binder, Call};
 use crate::script::value::from_value;
-use crate::stats::{self, STATISTICS, SUMMARY, TABLES};
+use crate::stats::{self, CELLS_MEAN, STATISTICS, SUMMARY, TABLES};
 use rhai::Dynamic;
 
-/// Binds both, and `cells.summary`.
+/// Binds both, and `cells.summary` and `cells.mean`.
 pub fn bind(binder: &mut Binder) {
     for entry in STATISTICS {
         binder
@@ -32,5 +34,17 @@ pub fn bind(binder: &mut Binder) {
             stats::summary(&cells.records, &by, call.args.text("metric")?, replicate)
         };
         call.at(summary()).map(|table| Dynamic::from(ScriptTable::new(table)))
+    });
+    binder.method::<Cells>(&CELLS_MEAN, |call: Call| {
+        let cells: Cells = call.receiver()?;
+        let mean = || {
+            let Value::Map(levels) = call.args.value("levels")? else {
+                let found = call.args.value("levels")?.found();
+                return Err(Error::usage(format!("mean: expected a map of levels, found {found}"))
+                    .hint("cells.mean(\"accuracy\", #{ arm: \"pgd\" })"));
+            };
+            stats::cells_mean(&cells.records, call.args.text("metric")?, levels)
+        };
+        call.at(mean()).map(|found| found.map_or(Dynamic::UNIT, Dynamic::from))
     });
 }
