@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub const SOURCES: &[(&str, &str)] = &[
     ("gains", include_str!("../../stdlib/gains.rhai")),
     ("presets", include_str!("../../stdlib/presets.rhai")),
+    ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
 ];
 
