@@ -1,7 +1,7 @@
 //! Files made to run code, to lie or to take all memory: `rtscript inspect` refuses each as bad
 //! data, or shows what it would have run; soon, in little memory, and nothing is run.
 
-mod forge;
+pub mod forge;
 
 use crate::bombs::measured;
 use crate::lab::Lab;

@@ -25,6 +25,7 @@ mod lineage;
 mod manners;
 mod manual;
 mod packing;
+mod paper_scale;
 mod preflight;
 mod prompt;
 mod registry;
@@ -54,6 +55,7 @@ fn main() {
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
     trials.extend(packing::tests());
+    trials.extend(paper_scale::tests());
     trials.extend(session::tests());
     trials.extend(preflight::tests());
     libtest_mimic::run(&arguments, trials).exit();

@@ -1,0 +1,175 @@
+//! The paper's studies at paper scale, on copies of its data sets and networks that are tiny but
+//! named and laid out as the published ones.
+
+mod layouts;
+
+use crate::lab::Lab;
+use libtest_mimic::{Failed, Trial};
+use std::path::Path;
+
+const STUDIES: [&str; 7] = [
+    "source_accuracy",
+    "epsilon_transfer",
+    "fixed_eps_architectures",
+    "width",
+    "granularity",
+    "texture",
+    "inversion",
+];
+/// Without stanford_cars, whose official lists the tests of its file read.
+const OFFICIAL: [&str; 11] = [
+    "birdsnap",
+    "caltech101",
+    "caltech256",
+    "cifar10",
+    "cifar100",
+    "dtd",
+    "fgvc_aircraft",
+    "flowers102",
+    "food101",
+    "oxford_pets",
+    "sun397",
+];
+
+/// The trials.
+pub fn tests() -> Vec<Trial> {
+    let law = |name: &str, check: fn() -> Result<(), Failed>| {
+        Trial::test(format!("paper_scale::{name}"), check)
+    };
+    vec![
+        law("every_study_is_checked_at_every_scale", checked),
+        law("networks_transfer_to_the_official_layouts_of_eleven_sets_and_to_cars", twelve),
+        law("the_other_studies_read_the_released_networks", others),
+    ]
+}
+
+fn script(name: &str) -> String {
+    format!("{}/scripts/{name}.rhai", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn checked() -> Result<(), Failed> {
+    let lab = Lab::new();
+    for study in STUDIES.map(script) {
+        for scale in ["tiny", "small", "paper"] {
+            let ran = lab.ok(&["check", &study, "--set", &format!("scale={scale}")]);
+            assert_eq!((ran.out, ran.err.as_str()), (format!("{study}: ok\n"), ""));
+        }
+    }
+    Ok(())
+}
+
+/// A laboratory with all data, and with narrow networks in the places of released ones: a file tells
+/// what it holds.
+fn lab(networks: &[(&str, &str)]) -> Lab {
+    let lab = Lab::new();
+    layouts::data(&lab.path().join("data"));
+    for (seed, (arch, name)) in networks.iter().enumerate() {
+        // The stylized one is in the layout of torchvision's examples.
+        let released = !name.ends_with(".tar");
+        let prefix = if released { "module.model." } else { "module." };
+        let options = if arch.starts_with("resnet") { "width: 4, " } else { "" };
+        let network = format!("model::{arch}(#{{ {options}seed: {seed} }})");
+        let place = lab.path().join("weights").join(name);
+        layouts::checkpoint(&lab, &network, prefix, released, &place);
+    }
+    lab
+}
+
+/// Runs a study at paper scale; gives what it printed and the lines of its CSV.
+fn run(lab: &Lab, study: &str, settings: &[&str]) -> (String, Vec<String>) {
+    let study_path = script(study);
+    let mut arguments = vec![study_path.as_str(), "--data", "data", "--weights", "weights"];
+    for setting in ["scale=paper"].iter().chain(settings) {
+        arguments.extend(["--set", setting]);
+    }
+    let out = lab.ok(&arguments).out;
+    let csv = lab.path().join(Path::new("runs/reports").join(study).with_extension("csv"));
+    let cells = std::fs::read_to_string(csv).expect("the cells");
+    (out, cells.lines().map(str::to_owned).collect())
+}
+
+/// The rows of a printed table, cell by cell.
+fn rows<'a>(out: &'a str, title: &str) -> Vec<Vec<&'a str>> {
+    let table = out.split("\n\n").find(|table| table.starts_with(title));
+    let table = table.unwrap_or_else(|| panic!("no table {title}:\n{out}"));
+    let rows = table.lines().skip(3).take_while(|line| !line.starts_with("- "));
+    rows.map(|row| row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect()
+}
+
+fn twelve() -> Result<(), Failed> {
+    let lab = lab(&[("resnet18", "resnet18_l2_eps0.ckpt"), ("resnet18", "resnet18_l2_eps3.ckpt")]);
+    let settings = ["archs=resnet18", "eps=0,3", "modes=fixed_feature", "epochs=1", "trials=1"];
+    let official = format!("datasets={}", OFFICIAL.join(","));
+    let (out, cells) = run(&lab, "epsilon_transfer", &[&settings[..], &[&official]].concat());
+    assert_eq!(cells.len(), 1 + 2 * OFFICIAL.len());
+    let best = rows(&out, "the best standard and the best robust network");
+    assert_eq!(best.iter().map(|row| row[0]).collect::<Vec<_>>(), OFFICIAL);
+    for row in &best {
+        assert_eq!([row[3], row[5], row[6], row[8]], ["resnet18", "resnet18", "3", "1"], "{row:?}");
+    }
+    assert!(
+        out.contains("- all cells: lr and epoch were selected on test, as in the released code")
+    );
+    // With one network of each kind there is nothing to test.
+    assert!(!out.contains("paired by"), "{out}");
+
+    let folders = ["split=salman2020", "datasets=stanford_cars"];
+    let (_, cells) = run(&lab, "epsilon_transfer", &[&settings[..], &folders].concat());
+    assert_eq!(cells.len(), 1 + 2);
+    Ok(())
+}
+
+fn others() -> Result<(), Failed> {
+    let lab = lab(&[
+        ("resnet18", "resnet18_l2_eps0.ckpt"),
+        ("resnet18", "resnet18_l2_eps3.ckpt"),
+        ("resnet34", "resnet50_l2_eps0.ckpt"),
+        ("resnet34", "resnet50_l2_eps3.ckpt"),
+        ("resnet18", "resnet18_linf_eps4.0.ckpt"),
+        ("resnet34", "resnet50_train_60_epochs-c8e5653e.pth.tar"),
+        ("shufflenet_v2_x1_0", "shufflenet_l2_eps0.ckpt"),
+        ("shufflenet_v2_x1_0", "shufflenet_l2_eps3.ckpt"),
+    ]);
+    let two = ["archs=resnet18,resnet50", "eps=0,3"];
+    let short = ["epochs=1", "trials=1"];
+
+    let (out, cells) = run(&lab, "source_accuracy", &two);
+    assert_eq!(cells.len(), 1 + 4);
+    let beside = rows(&out, "clean accuracy beside the authors'");
+    let printed: Vec<&str> = beside.iter().map(|row| row[3]).collect();
+    assert_eq!(printed, ["69.79", "53.12", "75.80", "62.83"]);
+
+    let linf = ["norm=linf", "source=published", "datasets=dtd", "archs=resnet18", "eps=0,4"];
+    let (out, _) =
+        run(&lab, "epsilon_transfer", &[&linf[..], &short, &["modes=fixed_feature"]].concat());
+    assert_eq!(rows(&out, "the best standard and the best robust network").len(), 1);
+
+    let (out, _) =
+        run(&lab, "granularity", &[&two[..], &short, &["datasets=cifar10,dtd"]].concat());
+    let interaction = rows(&out, "gain in accuracy over 0, beyond the gain at pictures native");
+    // Pictures of 32 pixels are 32 pixels high already.
+    let cifar: Vec<&Vec<&str>> = interaction.iter().filter(|row| row[0] == "cifar10").collect();
+    assert!(!cifar.is_empty() && cifar.iter().all(|row| row.contains(&"0.00")), "{interaction:?}");
+    assert_eq!(interaction.len(), 2);
+
+    let few = ["datasets=dtd,sun397", "modes=full_network"];
+    let (out, cells) = run(&lab, "width", &[&two[..], &short, &few].concat());
+    assert_eq!(cells.len(), 1 + 8);
+    let interaction = rows(&out, "gain in accuracy over 0, beyond the gain at arch resnet18");
+    assert_eq!(interaction.len(), 1);
+    assert!(out.contains("n counts data sets"), "{out}");
+
+    let shuffle = ["archs=shufflenet_v2_x1_0", "datasets=dtd"];
+    let (_, cells) = run(&lab, "fixed_eps_architectures", &[&shuffle[..], &short].concat());
+    assert_eq!(cells.len(), 1 + 2);
+
+    let textures = ["eps=0,3", "datasets=stylized,dtd"];
+    let (out, cells) = run(&lab, "texture", &[&textures[..], &short].concat());
+    assert_eq!(cells.len(), 1 + 6);
+    assert_eq!(rows(&out, "stylized_accuracy by arch, training").len(), 3);
+
+    let (_, cells) = run(&lab, "inversion", &[&two[..], &["images=2", "steps=2"]].concat());
+    assert_eq!(cells.len(), 1 + 4);
+    Ok(())
+}
