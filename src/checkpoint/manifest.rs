@@ -31,12 +31,19 @@ pub struct Manifest {
     pub std: Vec<f64>,
     /// Probability that training drops a feature.
     pub dropout: f64,
+    /// Stride of the first convolution, which no shape tells; 1 where a file does not say it.
+    #[serde(default = "one")]
+    pub stem_stride: i64,
     /// The address of the model.
     pub address: String,
     /// How the model was made.
     pub lineage: Json,
     /// The hash of [`hash`] over the tensors.
     pub sha256: String,
+}
+
+fn one() -> i64 {
+    1
 }
 
 impl Manifest {
@@ -58,6 +65,7 @@ impl Manifest {
             mean: normaliser.mean.clone(),
             std: normaliser.std.clone(),
             dropout: graph.dropout_probability(),
+            stem_stride: graph.stem_stride(),
             address: lineage.address().as_str().to_owned(),
             lineage: lineage.to_json(),
             sha256: hash(state)?,

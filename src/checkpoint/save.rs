@@ -112,6 +112,25 @@ mod tests {
         }
     }
 
+    /// Stems of 3x3 have the same shapes: a file tells their stride.
+    #[test]
+    fn a_stem_comes_back_with_its_stride() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(&folder.path().join("store"));
+        for stem in ["imagenet", "cifar", "strided"] {
+            let options = [
+                ("classes", Value::Int(3)),
+                ("size", Value::Int(64)),
+                ("width", Value::Int(4)),
+                ("stem", Value::Text(stem.to_owned())),
+            ];
+            let model = Model::new(spec("resnet18", &options));
+            let path = save(&context, &model, folder.path(), stem).unwrap();
+            let loaded = loaded_from(&context, &path, &[]).unwrap();
+            assert_eq!(loaded.spec().architecture, model.spec().architecture, "{stem}");
+        }
+    }
+
     /// Header without metadata, and data of a safetensors file.
     fn halves(file: &[u8]) -> (serde_json::Value, &[u8]) {
         let (length, rest) = file.split_first_chunk::<8>().unwrap();

@@ -45,7 +45,11 @@ impl Candidate {
         if let Some(&[width, channels, kernel, _]) = shape(first) {
             say("channels", Value::Int(channels));
             say("width", Value::Int(width));
-            let stem = if kernel == 3 { "cifar" } else { "imagenet" };
+            let stem = match (kernel, manifest.map_or(1, |saved| saved.stem_stride)) {
+                (3, 2) => "strided",
+                (3, _) => "cifar",
+                _ => "imagenet",
+            };
             say("stem", Value::Text(stem.to_owned()));
         }
         if let Some(saved) = manifest {

@@ -95,8 +95,11 @@ const IMAGENET_STD: Param = Param {
           ImageNet's, for other than three channels its average.",
     ..STD
 };
-const STEM: Param =
-    Param::choice("stem", &["imagenet", "cifar"], "The first layer: 7x7 and pool, or 3x3.");
+const STEM: Param = Param::choice(
+    "stem",
+    &["imagenet", "cifar", "strided"],
+    "The first layer: 7x7 of stride 2 and pool, 3x3, or 3x3 of stride 2.",
+);
 const DROPOUT: Param =
     Param::float("dropout", 0.0, 0.0, "Probability that training drops a feature.").up_to(0.95);
 
@@ -130,10 +133,13 @@ fn residual_network(
         width = args.int("width")?;
         variant.push(format!("width {width}"));
     }
-    let mut stem = Stem::Imagenet;
-    if args.text("stem")? == "cifar" {
-        stem = Stem::Cifar;
-        variant.push("cifar stem".to_owned());
+    let stem = match args.text("stem")? {
+        "cifar" => Stem::Cifar,
+        "strided" => Stem::Strided,
+        _ => Stem::Imagenet,
+    };
+    if stem != Stem::Imagenet {
+        variant.push(format!("{} stem", args.text("stem")?));
     }
     let graph = Residual { stem, block, width, blocks }.graph(args.int("channels")?);
     described(args, name, Parts { variant: variant.join(", "), ..Parts::residual(graph) })

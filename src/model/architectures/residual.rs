@@ -8,6 +8,8 @@ use crate::model::graph::{At, Graph};
 pub enum Stem {
     /// A 3x3 convolution of stride 1, for images of 28 to 64 pixels.
     Cifar,
+    /// A 3x3 convolution of stride 2, for images of 64 pixels.
+    Strided,
     /// A 7x7 convolution of stride 2 and a max pool, for images of 224 pixels.
     Imagenet,
 }
@@ -48,6 +50,7 @@ impl Residual {
         graph.block("stem", "stem");
         let (kernel, pooled) = match self.stem {
             Stem::Cifar => (Kernel::new(3, self.width), false),
+            Stem::Strided => (Kernel::new(3, self.width).stride(2), false),
             Stem::Imagenet => (Kernel::new(7, self.width).stride(2), true),
         };
         let mut x = graph.unit(("conv1", "bn1"), 0, kernel, Activation::Relu);

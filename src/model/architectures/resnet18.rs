@@ -15,7 +15,8 @@ pub const ENTRY: Entry<Build> = Entry {
         home: Home::Namespace("model"),
         doc: "A residual network of 18 layers: four stages of two basic blocks. With width 64 \
               and the stem \"imagenet\" it is torchvision's, parameter by parameter; the stem \
-              \"cifar\" is a 3x3 convolution of stride 1 without pooling, for small images.",
+              \"cifar\" is a 3x3 convolution of stride 1 without pooling, for images of 32 pixels, \
+              and \"strided\" the same of stride 2, for those of 64.",
         inputs: &[],
         params: &[
             Param { default: Default::Int(64), ..WIDTH },

@@ -136,6 +136,14 @@ impl Graph {
         &self.layers
     }
 
+    /// The stride of the first layer, 1 unless it is a convolution.
+    pub fn stem_stride(&self) -> i64 {
+        match self.layers.first().map(|layer| layer.kind) {
+            Some(LayerKind::Convolution(convolution)) => convolution.stride,
+            _ => 1,
+        }
+    }
+
     /// The blocks.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
