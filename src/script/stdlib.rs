@@ -10,6 +10,7 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("gains", include_str!("../../stdlib/gains.rhai")),
     ("presets", include_str!("../../stdlib/presets.rhai")),
     ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
+    ("small_scale", include_str!("../../stdlib/small_scale.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
 ];
 
