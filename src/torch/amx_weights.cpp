@@ -22,7 +22,8 @@ struct Reach {
   int64_t plane, shift;
 };
 
-// Positions: output (y, x) of an image, a row of zeros after the last and a column after each row.
+// Positions: outputs (y, x) image by image; rows from image to image and columns from row to row leave
+// room for zeros.
 struct Grid {
   int64_t images, height, width, pitch, apart;
   int64_t count() const { return images * apart * pitch; }
@@ -55,7 +56,7 @@ AMX_KERNEL inline __m512i paired(const uint16_t *first, const uint16_t *second, 
   return _mm512_or_si512(wide(first), _mm512_slli_epi32(wide(second), 16));
 }
 
-// Groups of 16 channels, each of pairs of positions from `first` on, `apart` values from the next.
+// Groups of 16 channels, `apart` values from the next: pairs [begin, end) of positions from `first` on.
 AMX_KERNEL void lay_pairs(const Planar &pixels, const Grid &grid, int64_t first, int64_t begin,
                           int64_t end, int64_t apart, uint16_t *to) {
   for (int64_t pair = begin; pair < end; pair++) {
@@ -66,7 +67,7 @@ AMX_KERNEL void lay_pairs(const Planar &pixels, const Grid &grid, int64_t first,
   }
 }
 
-// A row of positions from `first` on for each channel, `row` values long.
+// A row for each channel, `row` values long: pairs [begin, end) of positions from `first` on.
 AMX_KERNEL void lay_rows(const Planar &pixels, const Grid &grid, int64_t first, int64_t begin,
                          int64_t end, int64_t row, uint16_t *to) {
   alignas(64) int32_t index[TILE];

@@ -7,10 +7,12 @@ mod bytes;
 mod convolution;
 mod cuda;
 pub mod optimizer;
+mod pool;
 
 pub use bytes::from_bytes;
 pub use convolution::{Kernel, Prepared, convolution, passing_convolution};
 pub use cuda::load_cuda;
+pub use pool::max_pool;
 
 use crate::error::{Error, Result};
 use std::ffi::{CStr, c_char};
@@ -77,7 +79,8 @@ pub fn channels_last(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Sets up libtorch for this process: `threads` CPU threads (all cores if `None`), deterministic
-/// algorithms, no denormal numbers. Call it once, before the first tensor.
+/// algorithms, no denormal numbers, freed memory up to 1 GiB kept for the next tensors. Call it once,
+/// before the first tensor.
 ///
 /// # Errors
 /// `threads` is 0 or too large; libtorch refuses a setting.

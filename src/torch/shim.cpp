@@ -8,6 +8,7 @@
 #include <ATen/ops/full.h>
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <torch/version.h>
 
 extern "C" {
@@ -23,6 +24,12 @@ char *rt_start() {
     at::globalContext().setDeterministicAlgorithms(true, false);
     at::globalContext().setDeterministicFillUninitializedMemory(false);
     at::globalContext().setFlushDenormal(true);
+#ifdef __GLIBC__
+    // Activations are freed and asked for again in every step: memory that goes back to the system in
+    // between is cleared for each.
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
   });
 }
 

@@ -15,12 +15,14 @@ namespace {
 
 constexpr int64_t LANES = 16;
 
-// The most channels of a pixel: beyond, other algorithms win.
+// The most channels of a pixel: with more, an intermediate matrix is worth its while.
 constexpr int64_t MOST = 4;
 
 struct Geometry {
-  // Values of a pixel, taps in a row, and the distance between outputs and between rows, in values.
-  int64_t rows, across, step, line;
+  // Rows of the kernel, and values of an image in each of them.
+  int64_t rows, across;
+  // Values from an output's pixels to the next output's, and from row to row.
+  int64_t step, line;
 };
 
 // What follows the sums of `channels` channels.

@@ -4,6 +4,7 @@
 use super::build::Activation;
 use super::{At, Graph, LayerKind, Op};
 use crate::error::{Error, Result};
+use crate::torch::max_pool;
 use tch::Tensor;
 
 /// One step of a forward pass.
@@ -208,9 +209,7 @@ fn apply(op: Op, inputs: &[&Tensor], layers: &impl Layers) -> Result<Tensor> {
             let parts = x.f_reshape([n, h, w, groups, c / groups])?.f_transpose(3, 4)?;
             parts.f_reshape(whole)?.f_permute([0, 3, 1, 2])?
         }
-        Op::MaxPool { kernel, stride, padding } => {
-            x.f_max_pool2d([kernel; 2], [stride; 2], [padding; 2], [1, 1], false)?
-        }
+        Op::MaxPool { kernel, stride, padding } => max_pool(x, kernel, stride, padding)?,
         Op::AveragePool(size) => {
             x.f_avg_pool2d([size; 2], [size; 2], [0, 0], false, true, None::<i64>)?
         }
