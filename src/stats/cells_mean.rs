@@ -99,7 +99,8 @@ mod tests {
         let records = grid(&[("eps", &["0"])], "loss", |_| 1.0);
         let message =
             |metric, at: &[_]| cells_mean(&records, metric, &levels(at)).unwrap_err().to_string();
-        assert_eq!(message("loss", &[("eps", Value::Int(1))]), "mean: eps has no level 1");
+        let absent = message("loss", &[("eps", Value::Float(0.25))]);
+        assert_eq!(absent, "mean: eps has no level 0.25");
         assert!(message("los", &[]).ends_with("did you mean loss?"));
         assert!(message("loss", &[("ep", Value::Int(0))]).ends_with("did you mean eps?"));
         let list = message("loss", &[("eps", Value::Ints(vec![0]))]);
