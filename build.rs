@@ -13,11 +13,12 @@ use std::{env, fs};
 const LIBTORCH_VERSION: &str = "2.13.0";
 const SOURCES: [&str; 8] =
     ["amx", "amx_pixels", "amx_weights", "convolution", "pool", "shim", "stem", "winograd"];
-const HEADERS: [&str; 8] = [
+const HEADERS: [&str; 9] = [
     "amx",
     "amx_kernel",
     "amx_layout",
     "amx_run",
+    "avx512",
     "guarded",
     "stem",
     "winograd",

@@ -1,9 +1,9 @@
 // The arithmetic of amx.cpp: products of tiles, and what is done with their sums.
 #pragma once
+#include "avx512.h"
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <immintrin.h>
 
 namespace {
 
@@ -35,8 +35,7 @@ bool has_instructions() {
   unsigned eax = 7, ebx, ecx = 0, edx;
   __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
   const bool tiles = (edx >> 22 & 1) && (edx >> 24 & 1);
-  return tiles && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bf16");
+  return tiles && has_avx512();
 }
 
 // All eight tiles in full size. The compiler takes the load of a configuration to read its first
@@ -90,11 +89,6 @@ AMX_KERNEL void multiply_block(const uint16_t *from, int64_t channels, const int
   if constexpr (HEIGHT == 2 && WIDTH == 2) _tile_stored(3, sums + TILE * 32 + TILE, 128);
 }
 
-AMX_KERNEL inline __m512 widened(const uint16_t *from) {
-  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
 // Puts the sums of `count` positions, in rows of 32, into their places.
 AMX_KERNEL void put(const float *sums, const int64_t *targets, int64_t count, int64_t column,
                     int64_t width, const Values &values) {
@@ -107,8 +101,7 @@ AMX_KERNEL void put(const float *sums, const int64_t *targets, int64_t count, in
       if (values.shortcut) sum = _mm512_add_ps(sum, widened(values.shortcut + at + c));
       // In this order a NaN stays one.
       if (values.relu) sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
-      const __m256bh rounded = _mm512_cvtneps_pbh(sum);
-      std::memcpy(values.to + at + c, &rounded, sizeof rounded);
+      round_to(values.to + at + c, sum);
     }
   }
 }

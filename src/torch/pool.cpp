@@ -1,5 +1,6 @@
 // The largest value of each window of bf16 values in channels-last order, on CPUs with AVX-512: which
 // tap it was takes one byte, and the gradient is gathered, pixel by pixel, without clearing it first.
+#include "avx512.h"
 #include "guarded.h"
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -11,7 +12,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #if defined(__x86_64__) && defined(__linux__)
-#include <immintrin.h>
 
 namespace {
 
@@ -19,28 +19,14 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-#define POOL_KERNEL __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
-constexpr int64_t LANES = 16;
-
 struct Windows {
   int64_t kernel, stride, padding;
   // Of an image, and of its result.
   int64_t channels, height, width, rows, columns;
 };
 
-POOL_KERNEL inline __m512 widened(const uint16_t *from) {
-  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-POOL_KERNEL inline void round_to(uint16_t *to, __m512 values) {
-  const __m256bh rounded = _mm512_cvtneps_pbh(values);
-  __builtin_memcpy(to, &rounded, sizeof rounded);
-}
-
 // The result at (y, x) of an image, and its taps; a NaN counts as largest.
-POOL_KERNEL void pool(const Windows &w, const uint16_t *image, int64_t y, int64_t x, uint16_t *to,
+AVX512_KERNEL void pool(const Windows &w, const uint16_t *image, int64_t y, int64_t x, uint16_t *to,
                       uint8_t *taps) {
   const int64_t top = y * w.stride - w.padding, left = x * w.stride - w.padding;
   const int64_t first_row = std::max<int64_t>(-top, 0), first = std::max<int64_t>(-left, 0);
@@ -62,7 +48,7 @@ POOL_KERNEL void pool(const Windows &w, const uint16_t *image, int64_t y, int64_
 }
 
 // The gradient at pixel (y, x) of an image, given that of its result.
-POOL_KERNEL void gather(const Windows &w, const uint16_t *gradient, const uint8_t *taps, int64_t y,
+AVX512_KERNEL void gather(const Windows &w, const uint16_t *gradient, const uint8_t *taps, int64_t y,
                         int64_t x, uint16_t *to) {
   const auto first = [&](int64_t at) {
     return std::max<int64_t>((at + w.padding - w.kernel + w.stride) / w.stride, 0);
@@ -85,9 +71,7 @@ POOL_KERNEL void gather(const Windows &w, const uint16_t *gradient, const uint8_
 }
 
 bool serves(const at::Tensor &x, int64_t kernel) {
-  static const bool known = __builtin_cpu_supports("avx512bw") &&
-                            __builtin_cpu_supports("avx512vl") &&
-                            __builtin_cpu_supports("avx512bf16");
+  static const bool known = has_avx512();
   return known && x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kBFloat16 &&
          x.size(1) % LANES == 0 && kernel <= 15;
 }

@@ -1,5 +1,6 @@
 // Sums stay in registers for a run of pixels and up to 64 channels, while all taps pass by: an image
 // of three channels gives too few products to be worth an intermediate matrix.
+#include "avx512.h"
 #include "stem.h"
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -7,13 +8,8 @@
 #include <vector>
 
 #if defined(__x86_64__) && defined(__linux__)
-#include <immintrin.h>
 
 namespace {
-
-#define STEM_KERNEL __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
-constexpr int64_t LANES = 16;
 
 // The most channels of a pixel: with more, an intermediate matrix is worth its while.
 constexpr int64_t MOST = 4;
@@ -35,7 +31,7 @@ struct Output {
 };
 
 template <int VECTORS, int PIXELS>
-STEM_KERNEL void sum_block(const float *from, const Geometry &shape, const float *weights,
+AVX512_KERNEL void sum_block(const float *from, const Geometry &shape, const float *weights,
                            int64_t count, int64_t position, int64_t channel, const Output &output) {
   __m512 sums[PIXELS][VECTORS];
 #pragma GCC unroll 16
@@ -67,8 +63,7 @@ STEM_KERNEL void sum_block(const float *from, const Geometry &shape, const float
       if (output.relu) sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
       const int64_t at = (position + p) * output.channels + channel + v * LANES;
       if (output.half) {
-        const __m256bh rounded = _mm512_cvtneps_pbh(sum);
-        __builtin_memcpy(output.half + at, &rounded, sizeof rounded);
+        round_to(output.half + at, sum);
       } else {
         _mm512_storeu_ps(output.wide + at, sum);
       }
@@ -77,7 +72,7 @@ STEM_KERNEL void sum_block(const float *from, const Geometry &shape, const float
 
 // The sums of a row of `width` outputs, the first of them at `position`, for 16 * VECTORS channels.
 template <int VECTORS, int PIXELS>
-STEM_KERNEL void sum_row(const float *from, const Geometry &shape, const float *weights,
+AVX512_KERNEL void sum_row(const float *from, const Geometry &shape, const float *weights,
                          int64_t width, int64_t position, int64_t channel, const Output &output) {
   for (int64_t x = 0; x < width; x += PIXELS)
     sum_block<VECTORS, PIXELS>(from + x * shape.step, shape, weights, width - x, position + x,
@@ -119,22 +114,15 @@ std::vector<float> packed(const at::Tensor &weight) {
   return result;
 }
 
-bool has_instructions() {
-  static const bool known =
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bf16");
-  return known;
-}
-
 } // namespace
 
 namespace stem {
 
 bool serves(const at::Tensor &x, const at::Tensor &weight, int64_t groups) {
-  return groups == 1 && x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat &&
+  static const bool known = has_avx512();
+  return known && groups == 1 && x.is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat &&
          weight.is_cpu() && weight.scalar_type() == at::kFloat && x.size(1) == weight.size(1) &&
-         x.size(1) <= MOST && weight.size(0) % LANES == 0 && weight.size(2) == weight.size(3) &&
-         has_instructions();
+         x.size(1) <= MOST && weight.size(0) % LANES == 0 && weight.size(2) == weight.size(3);
 }
 
 at::Tensor convolve(const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias,
