@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const LIBTORCH_VERSION: &str = "2.13.0";
-const SOURCES: [&str; 8] =
-    ["amx", "amx_pixels", "amx_weights", "convolution", "pool", "shim", "stem", "winograd"];
+const SOURCES: [&str; 9] =
+    ["amx", "amx_pixels", "amx_weights", "convolution", "norm", "pool", "shim", "stem", "winograd"];
 const HEADERS: [&str; 9] = [
     "amx",
     "amx_kernel",

@@ -191,7 +191,7 @@ impl Layers for Folded {
                 let y = convolve(x, fused.kept, &c, weights, prepared.as_ref(), and, rounded)?;
                 (y, if relu { Activation::None } else { fused.activation })
             }
-            LayerKind::Norm(_) => (state.normalise(x, None)?, fused.activation),
+            LayerKind::Norm(_) => (state.normalise(x)?, fused.activation),
             LayerKind::Linear { .. } => {
                 (x.f_linear(&state.weight, state.bias.as_ref())?, fused.activation)
             }

@@ -4,10 +4,10 @@ use super::graph::build::Activation;
 use super::graph::plan::{Fused, Layers};
 use super::graph::{Convolution, LayerKind};
 use super::network::{LayerState, Network};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::seed::Stream;
-use crate::torch::{Kernel, Prepared, convolution, passing_convolution};
-use tch::Tensor;
+use crate::torch::{Kernel, Norm, Prepared, batch_norm, convolution, passing_convolution};
+use tch::{Kind, Tensor};
 
 /// BatchNorm's epsilon, PyTorch's default.
 pub(super) const NORM_EPS: f64 = 1e-5;
@@ -37,33 +37,40 @@ impl Layers for Pass<'_> {
         let network = self.network;
         let (architecture, layers) = (network.architecture(), &network.layers);
         let state = &layers[fused.layer];
-        let normalise = |norm: usize, x: &Tensor| layers[norm].normalise(x, self.momentum);
         let kind = x.f_kind()?;
         let like = |parameter: &Tensor| parameter.f_to_kind(kind);
-        let x = match architecture.graph.layers()[fused.layer].kind {
+        let (y, norm) = match architecture.graph.layers()[fused.layer].kind {
             LayerKind::Convolution(c) => {
                 let weights = (&like(&state.weight)?, None);
                 let mut y = convolve(x, fused.kept, &c, weights, None, (None, false), false)?;
                 if let Some(bias) = &state.bias {
                     y = y.f_add(&like(bias)?.f_view([1, -1, 1, 1])?)?;
                 }
-                match fused.norm {
-                    Some(norm) => normalise(norm, &y)?,
-                    None => y,
-                }
+                (y, fused.norm)
             }
-            LayerKind::Norm(_) => normalise(fused.layer, x)?,
+            LayerKind::Norm(_) => (x.shallow_clone(), Some(fused.layer)),
             LayerKind::Linear { .. } => {
                 let bias = state.bias.as_ref().map(like).transpose()?;
-                x.f_linear(&like(&state.weight)?, bias.as_ref())?
+                (x.f_linear(&like(&state.weight)?, bias.as_ref())?, None)
             }
         };
+        let norm = norm.map(|norm| &layers[norm]);
         // The first convolution reads f32; from there on values have the network's own type.
-        let mut x = x.f_to_kind(network.precision().kind())?;
-        if let Some(shortcut) = shortcut {
-            x = x.f_add_(shortcut)?;
+        let own = network.precision().kind();
+        if let (Some(norm), Some(momentum)) = (norm, self.momentum) {
+            let relu = fused.activation == Activation::Relu;
+            let y = batch_norm(&y, &norm.batch(momentum)?, shortcut, relu, own == Kind::BFloat16)?;
+            return if relu { Ok(y) } else { activate(y, fused.activation) };
         }
-        activate(x, fused.activation)
+        let y = match norm {
+            Some(norm) => norm.normalise(&y)?,
+            None => y,
+        };
+        let mut y = y.f_to_kind(own)?;
+        if let Some(shortcut) = shortcut {
+            y = y.f_add_(shortcut)?;
+        }
+        activate(y, fused.activation)
     }
 
     fn dropout(&self, index: usize, p: f64, x: &Tensor) -> Result<Tensor> {
@@ -126,19 +133,21 @@ pub(super) fn convolve(
 }
 
 impl LayerState {
-    /// The batch normalisation of `x` by this layer: by the statistics of the batch, which the
-    /// running ones follow with `momentum`, or by the running ones.
-    pub(super) fn normalise(&self, x: &Tensor, momentum: Option<f64>) -> Result<Tensor> {
-        let running = self.running.as_ref();
-        Ok(x.f_batch_norm(
-            Some(&self.weight),
-            self.bias.as_ref(),
-            running.map(|(mean, _)| mean),
-            running.map(|(_, variance)| variance),
-            momentum.is_some(),
-            momentum.unwrap_or(0.0),
-            NORM_EPS,
-            true,
-        )?)
+    /// The batch normalisation of `x` by the running statistics of this layer.
+    pub(super) fn normalise(&self, x: &Tensor) -> Result<Tensor> {
+        let (mean, variance) = self.running()?;
+        let (weight, bias) = (Some(&self.weight), self.bias.as_ref());
+        Ok(x.f_batch_norm(weight, bias, Some(mean), Some(variance), false, 0.0, NORM_EPS, true)?)
+    }
+
+    /// This layer as a batch normalisation by the statistics of the batch.
+    fn batch(&self, momentum: f64) -> Result<Norm<'_>> {
+        let (weight, bias) = (&self.weight, self.bias()?);
+        Ok(Norm { weight, bias, running: self.running()?, momentum, eps: NORM_EPS })
+    }
+
+    fn running(&self) -> Result<(&Tensor, &Tensor)> {
+        let running = self.running.as_ref().map(|(mean, variance)| (mean, variance));
+        running.ok_or_else(|| Error::internal("model: a batch norm without statistics"))
     }
 }

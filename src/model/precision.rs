@@ -134,8 +134,9 @@ mod tests {
         for ((at, at_half), (to, to_half)) in passes(&x).into_iter().zip(passes(&moved)) {
             let seen = &to_half.0 - &at_half.0;
             assert!(cosine(&seen, &(&to.0 - &at.0)) > 0.999);
-            // What is read is computed with in f32, and rounded once.
-            assert_eq!(to_half.1, to.1.to_kind(Kind::BFloat16));
+            // What is read is computed with in f32, and rounded once: to 8 bits, by half of the last.
+            let off = (to_half.1.to_kind(Kind::Float) - &to.1).abs() - to.1.abs() / 256.0;
+            assert!(off.max().double_value(&[]) < 1e-5, "{off}");
             let short = |x: &Tensor| x.to_kind(Kind::BFloat16).to_kind(Kind::Float);
             assert!(cosine(&(short(&to.0) - short(&at.0)), &seen) < 0.5, "pixels of bf16 lose it");
         }

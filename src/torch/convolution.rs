@@ -6,11 +6,11 @@
 //! With AVX-512 the first convolution keeps its sums in registers (`stem.cpp`). All others are
 //! libtorch's.
 
-use super::{checked, cpu_capability, tensor};
+use super::{checked, cpu_capability, pointer, tensor};
 use crate::error::Result;
 use once_cell::sync::OnceCell;
 use std::ffi::c_char;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
@@ -81,10 +81,6 @@ impl Prepared {
         };
         Ok(Self { forward: transformed(false)?, backward: transformed(true)? })
     }
-}
-
-fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
-    tensor.map_or(null(), Tensor::as_ptr)
 }
 
 /// The convolution of `x`, shape (N, in, H, W), plus bias, plus `shortcut` if there is one, then

@@ -6,12 +6,14 @@
 mod bytes;
 mod convolution;
 mod cuda;
+mod norm;
 pub mod optimizer;
 mod pool;
 
 pub use bytes::from_bytes;
 pub use convolution::{Kernel, Prepared, convolution, passing_convolution};
 pub use cuda::load_cuda;
+pub use norm::{Norm, batch_norm};
 pub use pool::max_pool;
 
 use crate::error::{Error, Result};
@@ -45,6 +47,11 @@ fn checked(message: *mut c_char) -> Result<()> {
         None => Ok(()),
         Some(text) => Err(Error::from(tch::TchError::Torch(text))),
     }
+}
+
+/// What the shim takes for a tensor that may be missing.
+fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
+    tensor.map_or(std::ptr::null(), Tensor::as_ptr)
 }
 
 /// A tensor that a shim function wrote.
