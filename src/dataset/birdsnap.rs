@@ -18,7 +18,7 @@ pub const ENTRY: Entry<Build> = Entry {
               those of test_images.txt are test), or folders of classes in train and test as \
               Salman et al. 2020 have them.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 500;\n\

@@ -19,7 +19,7 @@ pub const ENTRY: Entry<Build> = Entry {
               name (`salman2020`), are train, and all others test. The class BACKGROUND_Google is \
               left out.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 101;\n\

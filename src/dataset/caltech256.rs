@@ -18,7 +18,7 @@ pub const ENTRY: Entry<Build> = Entry {
               official split: 60 pictures of each class, which the seed chooses (`official`) or \
               the first of them by name (`salman2020`), are train, and all others test.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 257;\n\

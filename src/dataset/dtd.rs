@@ -16,7 +16,7 @@ pub const ENTRY: Entry<Build> = Entry {
               are train, its test list is test. Salman et al. 2020 use partition 1, with ten \
               outputs too many.",
         inputs: &[],
-        params: &params::<14>(224, &[PARTITION]),
+        params: &params::<15>(224, &[PARTITION]),
         returns: "dataset",
         example: Example {
             code: "let classes = 47;\n\

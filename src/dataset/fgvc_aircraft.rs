@@ -16,7 +16,7 @@ pub const ENTRY: Entry<Build> = Entry {
               list is train, the test list test. The classes are in the order of variants.txt \
               (`official`) or sorted (`salman2020`).",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 100;\n\

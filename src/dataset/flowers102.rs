@@ -17,7 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
               tables: trnid and valid are train, tstid is test. Or folders of classes in train and \
               test as Salman et al. 2020 have them.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 102;\n\

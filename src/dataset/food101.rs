@@ -15,7 +15,7 @@ pub const ENTRY: Entry<Build> = Entry {
         doc: "Food-101: photographs of 101 dishes.\n\nReads the official lists, or folders of \
               classes in train and valid as Salman et al. 2020 have them.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 101;\n\

@@ -1,7 +1,7 @@
 //! Images that a script holds.
 
 use super::facts::{Facts, Metric};
-use super::selection::{Contents, Pictures, is_in_share, params_and, ranked, select};
+use super::selection::{Contents, PARAMS, Pictures, select};
 use super::split::Sample;
 use super::storage::Encoding;
 use super::{Build, Dataset};
@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::lineage::sha256_hex;
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
-use crate::seed::Stream;
 use crate::tensor::{Constant, expect_pixels, image_batch};
 use serde_json::json;
 use tch::{Device, Kind as Element};
@@ -27,7 +26,7 @@ pub const ENTRY: Entry<Build> = Entry {
             Param::input("images", Kind::Handle("tensor"), "The images."),
             Param::input("labels", Kind::Ints, "The class of each image, a list or a range."),
         ],
-        params: &params_and(TEST),
+        params: PARAMS,
         returns: "dataset",
         example: Example {
             code: "let x = dataset::fashion_mnist().test.images(0..40);\n\
@@ -37,13 +36,11 @@ pub const ENTRY: Entry<Build> = Entry {
             shows: "28",
         },
         cite: "PyTorch 2017, torch.utils.data.TensorDataset",
-        version: 1,
+        version: 2,
     },
     build,
 };
 
-const TEST: Param =
-    Param::float("test", 0.2, 0.0, "The share of each class that is test.").up_to(0.9);
 const FACTS: Facts = Facts { counts: None, ..Facts::new(Metric::Accuracy, 0, 0) };
 /// How far from a whole 255th a pixel may be, in 255ths: what f32 rounds.
 const ROUNDING: f64 = 1e-3;
@@ -81,15 +78,7 @@ fn built(args: &Args) -> Result<Dataset> {
         ))
         .at_key("labels"));
     }
-    let samples: Vec<Sample> =
-        (0..).zip(labels).map(|(id, label)| Sample { id, label: *label }).collect();
-    let share = args.float("test")?;
-    let (test, train): (Vec<_>, Vec<_>) =
-        ranked(&samples, Stream::new(args.int("seed")?, "from_tensors test"))
-            .into_iter()
-            .partition(|(rank, _)| is_in_share(*rank, share));
-    let [train, test] = [train, test]
-        .map(|ranked| ranked.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>());
+    let train = (0..).zip(labels).map(|(id, label)| Sample { id, label: *label }).collect();
     let source = json!({
         "shape": [count, channels, height, width], "pixels": sha256_hex(&bytes), "labels": labels,
     });
@@ -102,6 +91,7 @@ fn built(args: &Args) -> Result<Dataset> {
     let pictures = Pictures::Packed(Encoding { shape, white: 255, decode });
     let classes = (0..=labels.iter().copied().max().unwrap_or(0)).map(|label| label.to_string());
     let classes = classes.collect();
+    let test = Vec::new();
     select(Contents { classes, facts: &FACTS, train, test, source, pictures }, args)
 }
 

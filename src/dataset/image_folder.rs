@@ -1,15 +1,12 @@
 //! Any pictures in a folder for each class.
 
 use super::facts::{Facts, IMAGENET, Metric};
-use super::files::{SPLIT_FOLDERS, Tar, Tree, finish, folders, image_folder, params};
-use super::seeded::seeded;
-use super::selection::is_in_share;
+use super::files::{Gathered, SPLIT_FOLDERS, Tar, Tree, finish, folders, image_folder, params};
 use super::{Build, Dataset};
 use crate::confinement::Confinement;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
-use crate::seed::Stream;
 use std::path::Path;
 
 /// Pictures in a folder for each class.
@@ -19,10 +16,10 @@ pub const ENTRY: Entry<Build> = Entry {
         home: Home::Namespace("dataset"),
         doc: "Pictures in a folder for each class, as torchvision's ImageFolder reads them.\n\nThe \
               folder, or a tar archive in its place, holds train and one of test, val or valid \
-              with the classes in them, or the classes themselves: then a share of each class, \
-              chosen by the seed, is test. Classes are sorted by the bytes of their names.",
+              with the classes in them, or the classes themselves: then a share of each class is \
+              tested on. Classes are sorted by the bytes of their names.",
         inputs: &[Param::input("folder", Kind::Text, "The folder, or the archive, below --data.")],
-        params: &params::<14>(224, &[TEST]),
+        params: &params::<14>(224, &[]),
         returns: "dataset",
         example: Example {
             code: "let classes = 2;\n\
@@ -32,14 +29,11 @@ pub const ENTRY: Entry<Build> = Entry {
             shows: "2",
         },
         cite: "torchvision 2016, datasets.ImageFolder",
-        version: 1,
+        version: 2,
     },
     build,
 };
 
-const TEST: Param =
-    Param::float("test", 0.2, 0.0, "The share of each class that is test, where no folder is.")
-        .up_to(0.9);
 const FACTS: Facts = Facts { metric: Metric::Accuracy, normalisation: IMAGENET, counts: None };
 
 fn build(context: &Context, args: &Args) -> Result<Dataset> {
@@ -61,9 +55,7 @@ fn build(context: &Context, args: &Args) -> Result<Dataset> {
         } else {
             let classes = tree.folders("")?;
             let all = folders(&tree, "", &classes)?;
-            let share = args.float("test")?;
-            let stream = Stream::new(args.int("seed")?, "image_folder test");
-            seeded(all, classes, stream, |rank, _| !is_in_share(rank, share))
+            Gathered { train: all, test: Vec::new(), classes }
         };
         finish(context, args, &tree, gathered, &FACTS)
     };

@@ -22,7 +22,7 @@ pub const ENTRY: Entry<Build> = Entry {
               WordNet ids, as everywhere in the field; those of the kit are others. Both ways \
               give the same images and addresses.",
         inputs: &[],
-        params: &params::<13>(224, &[]),
+        params: &params::<14>(224, &[]),
         returns: "dataset",
         example: Example {
             code: "let classes = 1000;\n\

@@ -166,6 +166,29 @@ fn val_takes_its_share_of_each_class() {
 }
 
 #[test]
+fn a_share_of_train_is_tested_on_instead_of_test() {
+    for entry in EMBEDDED {
+        let with = |share: &[(&str, Value)]| {
+            let whole = ("val", Value::Float(0.0));
+            built(entry, &[&[whole], share].concat()).unwrap()
+        };
+        let official = with(&[]);
+        for share in [0.25, 0.5] {
+            let data = with(&[("test", Value::Float(share))]);
+            let (train, test) = (ids(&data.train), ids(&data.test));
+            assert!(train.is_disjoint(&test));
+            assert_eq!(train.union(&test).copied().collect::<BTreeSet<_>>(), ids(&official.train));
+            let (all, tested) = (official.train.labels().unwrap(), data.test.labels().unwrap());
+            for class in 0..10 {
+                let count =
+                    |labels: &[i64]| labels.iter().filter(|label| **label == class).count() as f64;
+                assert!((count(&tested) - share * count(&all)).abs() <= 0.5);
+            }
+        }
+    }
+}
+
+#[test]
 fn what_classes_keep_does_not_depend_on_other_classes() {
     let with = |classes: &[i64]| {
         let classes = Value::Ints(classes.to_vec());

@@ -16,7 +16,7 @@ pub const ENTRY: Entry<Build> = Entry {
               lists trainval (train) and test, or folders of classes in train and test as Salman \
               et al. 2020 have them. Some of the official pictures are damaged or no JPEG.",
         inputs: &[],
-        params: &params::<14>(224, &[SPLIT]),
+        params: &params::<15>(224, &[SPLIT]),
         returns: "dataset",
         example: Example {
             code: "let classes = 37;\n\

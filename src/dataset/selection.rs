@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 const COUNT: Kind = Kind::Int { min: 1, max: i64::MAX };
+/// The share of each class that is tested on where nothing else is.
+const TEST: f64 = 0.2;
 
 /// The options of every dataset.
 pub const PARAMS: &[Param] = &[
@@ -63,20 +65,15 @@ pub const PARAMS: &[Param] = &[
          of `size`.",
     ),
     Param::float("val", 0.1, 0.0, "The share of each class in train that becomes val.").up_to(0.9),
+    Param::optional(
+        "test",
+        Kind::Float { min: 0.0, max: 0.9 },
+        "The share of each class in the official train that is tested on instead of the official \
+         test images, chosen by the seed before all else. Left out: these, or a fifth where there are none.",
+    ),
     Param::seed(),
     Param::label("Name in tables and plots. Left out: the dataset, with the classes kept."),
 ];
-
-/// The options of every dataset, and one of its own.
-pub const fn params_and(own: Param) -> [Param; PARAMS.len() + 1] {
-    let mut params = [own; PARAMS.len() + 1];
-    let mut at = 0;
-    while at < PARAMS.len() {
-        params[at] = PARAMS[at];
-        at += 1;
-    }
-    params
-}
 
 /// Images before any is left out.
 pub enum Pictures {
@@ -99,7 +96,7 @@ pub struct Contents {
     pub facts: &'static Facts,
     /// The official training images.
     pub train: Vec<Sample>,
-    /// The official test images.
+    /// The official test images, if there are any.
     pub test: Vec<Sample>,
     /// What identifies the files in the lineage.
     pub source: Json,
@@ -135,7 +132,16 @@ pub fn is_in_share(rank: usize, share: f64) -> bool {
 ///
 /// # Errors
 /// Usage: classes that do not exist or come twice, or a class left without images.
-pub fn select(contents: Contents, args: &Args) -> Result<Dataset> {
+pub fn select(mut contents: Contents, args: &Args) -> Result<Dataset> {
+    let share = args.optional_float("test")?.or(contents.test.is_empty().then_some(TEST));
+    if let Some(share) = share {
+        let stream = Stream::new(args.int("seed")?, "dataset test share");
+        let (test, train): (Vec<_>, Vec<_>) = ranked(&contents.train, stream)
+            .into_iter()
+            .partition(|(rank, _)| is_in_share(*rank, share));
+        let samples = |ranked: Vec<(usize, Sample)>| ranked.into_iter().map(|(_, of)| of).collect();
+        (contents.train, contents.test) = (samples(train), samples(test));
+    }
     let all = contents.classes.len() as i64;
     let chosen = chosen_classes(args, all)?;
     let (fraction, per_class) = (args.float("fraction")?, args.optional_int("per_class")?);

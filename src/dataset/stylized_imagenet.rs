@@ -16,7 +16,7 @@ pub const ENTRY: Entry<Build> = Entry {
               in train and val, with pictures of 224x224 pixels, as the scripts of the authors \
               write them.",
         inputs: &[],
-        params: &params::<13>(224, &[]),
+        params: &params::<14>(224, &[]),
         returns: "dataset",
         example: Example {
             code: "let classes = 1000;\n\

@@ -17,7 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
               use the first. Pictures named .jpg may be PNG, GIF or BMP, and one cannot be \
               decoded.",
         inputs: &[],
-        params: &params::<14>(224, &[PARTITION]),
+        params: &params::<15>(224, &[PARTITION]),
         returns: "dataset",
         example: Example {
             code: "let classes = 397;\n\

@@ -17,7 +17,7 @@ pub const ENTRY: Entry<Build> = Entry {
               labels. Classes are sorted by their WordNet ids. A part of the classes is read as \
               well.",
         inputs: &[],
-        params: &params::<13>(64, &[]),
+        params: &params::<14>(64, &[]),
         returns: "dataset",
         example: Example {
             code: "let classes = 200;\n\
