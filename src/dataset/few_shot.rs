@@ -11,7 +11,8 @@ pub const FEW_SHOT: Spec = Spec {
     name: "few_shot",
     home: Home::Method("dataset"),
     doc: "The dataset with a few training images of each class.\n\nThose for validation and for \
-          testing stay, and so does what the store keeps of them. With one seed, fewer images are \
+          testing stay, and so does what the store keeps of them; validation chooses between settings, \
+          and no protocol learns from it. With one seed, fewer images are \
           among more, so that a curve over their number is a sweep: `shots: [1, 5, 20]` as an axis \
           and `data.few_shot(#{ per_class: c.shots, seed: c.seed })` in its cells.",
     inputs: &[],
@@ -33,7 +34,7 @@ pub const FEW_SHOT: Spec = Spec {
         shows: "[50, 120, 599]",
     },
     cite: "",
-    version: 1,
+    version: 2,
 };
 
 /// The dataset with fewer training images; see [`FEW_SHOT`].
@@ -61,7 +62,7 @@ pub fn few_shot(data: &Dataset, args: &Args) -> Result<Dataset> {
     let derived = |lineage: &std::rc::Rc<crate::lineage::Lineage>| {
         args.lineage(&[], &[("data", lineage.clone())])
     };
-    let few = data.with_train(kept, derived);
+    let few = data.with_few(kept, derived);
     let usual = || format!("few_shot({}, {count})", data.label());
     Ok(few.named(&args.optional_text("name")?.map_or_else(usual, str::to_owned)))
 }
@@ -96,7 +97,8 @@ mod tests {
             assert_eq!(few.ids(), whole.ids());
         }
         assert_ne!(five.train.lineage().address(), two.train.lineage().address());
-        assert_eq!(five.train.merged(&five.val).unwrap().len(), 170);
+        assert_eq!(data.with_val_in_train().unwrap().train.len(), data.train.len() + 120);
+        assert_eq!(five.with_val_in_train().unwrap().train.len(), 50);
     }
 
     #[test]

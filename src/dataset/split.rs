@@ -49,6 +49,7 @@ pub struct Dataset {
     pub test: Split,
     name: Rc<str>,
     lineage: Rc<Lineage>,
+    val_only_chooses: bool,
 }
 
 /// What the labels of a dataset mean, and what is known of it.
@@ -91,7 +92,13 @@ impl Dataset {
             };
             Split::new(origin, part.name.to_owned(), part.samples, part.lineage)
         });
-        Self { train, val, test, name, lineage }
+        Self { train, val, test, name, lineage, val_only_chooses: false }
+    }
+
+    /// Whether a last fit, when the settings are chosen, may learn from val too. Not where the number
+    /// of training images is the point.
+    pub fn refits_on_val(&self) -> bool {
+        !self.val_only_chooses
     }
 
     /// What gives the images.

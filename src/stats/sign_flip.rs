@@ -52,9 +52,11 @@ fn sampled(differences: &[f64], resamples: usize, stream: Stream) -> f64 {
 fn build(args: &Args) -> Result<Value> {
     let differences = differences(args)?;
     let pairs = differences.len();
+    // A difference of zero stays zero under either sign.
+    let signed = differences.iter().filter(|difference| **difference != 0.0).count();
     let resamples = args.int("resamples")? as usize;
     let (p, smallest) = match pairs <= ALL {
-        true => (exact(&differences), (2.0 / 2f64.powi(pairs as i32)).min(1.0)),
+        true => (exact(&differences), (2.0 / 2f64.powi(signed as i32)).min(1.0)),
         false => {
             let stream = Stream::new(args.int("seed")?, "sign flips");
             (sampled(&differences, resamples, stream), 1.0 / (resamples + 1) as f64)
@@ -93,7 +95,7 @@ pub const ENTRY: Entry<Statistic> = Entry {
             shows: "[0.25, 0.25, \"p < 0.05 is unreachable with 3 pairs (smallest possible 0.25)\"]",
         },
         cite: "Fisher 1935, The Design of Experiments",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -110,6 +112,12 @@ mod tests {
             let found = call(&ENTRY, &[&case.values], &[]).unwrap();
             assert_near(number(&found, "p"), case.flip_p, 1e-12, "p");
         }
+    }
+
+    #[test]
+    fn pairs_without_a_difference_cannot_lower_p() {
+        let found = call(&ENTRY, &[&[0.0, 1.0, 2.0]], &[]).unwrap();
+        assert_eq!((number(&found, "p"), number(&found, "smallest_p")), (0.5, 0.5));
     }
 
     #[test]

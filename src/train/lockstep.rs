@@ -78,6 +78,14 @@ pub fn lockstep(context: &Context, args: &Args) -> Result<Vec<Derived<TrainRepor
         .at_key("objectives")
         .hint("guard: false"));
     }
+    if led && lead.attack().is_none() {
+        return Err(Error::usage(format!(
+            "lockstep: the first objective expected to perturb, since others follow, found {}",
+            arms[0].label()
+        ))
+        .at_key("objectives")
+        .hint("the first model is the lead"));
+    }
     let mut course: Option<Course> = None;
     let mut lead = None;
     for (model, arm) in models.iter().zip(&arms) {

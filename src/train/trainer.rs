@@ -208,8 +208,8 @@ fn step(
         }
         let done = member.step(part.arm, &job.recipe, batch, other, &place, lead.as_ref())?;
         lost |= is_lead && member.stopped();
-        if let (None, Some(perturbation), Some(attacker)) =
-            (&lead, done, part.arm.objective.attack())
+        if let (true, Some(perturbation), Some(attacker)) =
+            (is_lead, done, part.arm.objective.attack())
         {
             lead = Some(Lead { perturbation, ball: attacker.attack.ball() });
         }

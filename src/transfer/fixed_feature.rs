@@ -50,9 +50,13 @@ impl Method for FixedFeature {
         let solver = self.solver.seeded(seed);
         let best = solver.select((&x, &y), (&x_val, &y_val), classes)?;
 
-        let (x_more, y_more) = self.seen(&extraction, &target.val, seed)?;
-        let all_x = Tensor::f_cat(&[&x, &scale.apply(&x_more)?], 0)?;
-        let all_y = Tensor::f_cat(&[&y, &y_more], 0)?;
+        let (mut all_x, mut all_y) = (vec![x], vec![y]);
+        if target.refits_on_val() {
+            let (x, y) = self.seen(&extraction, &target.val, seed)?;
+            all_x.push(scale.apply(&x)?);
+            all_y.push(y);
+        }
+        let (all_x, all_y) = (Tensor::f_cat(&all_x, 0)?, Tensor::f_cat(&all_y, 0)?);
         let lambdas = logistic::grid(all_y.numel());
         let lambda = lambdas[best];
         let refit = solver.fit(&all_x, &all_y, classes, &[lambda])?;
@@ -131,7 +135,12 @@ struct Scale {
 impl Scale {
     fn of(x: &Tensor) -> Result<Self> {
         let mean = x.f_mean_dim(Some([0i64].as_slice()), true, tch::Kind::Float)?;
-        let deviation = x.f_std_dim(Some([0i64].as_slice()), false, true)?.f_clamp_min(1e-6)?;
+        let deviation = x.f_std_dim(Some([0i64].as_slice()), false, true)?;
+        // A feature that does not vary is only centred, as by scikit-learn's StandardScaler: other
+        // images may well have it.
+        let rounding = mean.f_abs()?.f_mul_scalar(1e-6)?.f_clamp_min(1e-12)?;
+        let constant = deviation.f_le_tensor(&rounding)?;
+        let deviation = deviation.f_masked_fill(&constant, 1.0)?;
         Ok(Self { mean, deviation })
     }
 
@@ -206,7 +215,8 @@ pub const ENTRY: Entry<Build> = Entry {
               is in eval mode with its batch norms folded; its features are z-scored on \
               target.train. The L2 penalty lambda, which spares the bias, is chosen on target.val \
               from 45 values (log-spaced from 1e-6 to 1e5 of the summed loss); the head is then \
-              refitted on train and val together and measured once on target.test. A lambda at the \
+              refitted on train and val together (on few-shot data on train alone) and measured once on \
+              target.test. A lambda at the \
               edge of the grid is noted. With batch_norm \"adapt\" the network first gets the \
               running statistics of target.train, as by `bn_recalibrate`. With precision \"bf16\" the \
               network computes features so; they are kept, and the head is fitted, as in f32. Solver \"sgd\" minimises \
@@ -217,7 +227,7 @@ pub const ENTRY: Entry<Build> = Entry {
         returns: "protocol",
         example: Example { code: "transfer::fixed_feature().name", shows: "fixed_feature" },
         cite: "Kornblith et al. 2019, arXiv 1805.08974, appendix A.1",
-        version: 2,
+        version: 3,
     },
     build,
 };
@@ -226,6 +236,14 @@ pub const ENTRY: Entry<Build> = Entry {
 mod tests {
     use super::*;
     use tch::Kind as Type;
+
+    #[test]
+    fn a_feature_that_does_not_vary_in_training_is_only_centred() {
+        let x = Tensor::from_slice2(&[[0.0f32, 2.0], [0.0, 4.0], [0.0, 6.0]]);
+        let other = Tensor::from_slice2(&[[3.0f32, 4.0]]);
+        let scaled = Scale::of(&x).unwrap().apply(&other).unwrap();
+        assert_eq!(scaled, Tensor::from_slice2(&[[3.0f32, 0.0]]));
+    }
 
     /// Features of photographs of ten classes that a trained network never saw, in two sizes of the
     /// training set: one that a linear head cannot separate, and one that it can.

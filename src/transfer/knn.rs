@@ -64,8 +64,11 @@ impl Method for Knn {
                 best
             }
         };
-        let all = (Tensor::f_cat(&[&x, &x_val], 0)?, Tensor::f_cat(&[&y, &y_val], 0)?);
-        let votes = self.votes((&all.0, &all.1), &x_test, &[count], classes)?;
+        let (x, y) = match target.refits_on_val() {
+            true => (Tensor::f_cat(&[&x, &x_val], 0)?, Tensor::f_cat(&[&y, &y_val], 0)?),
+            false => (x, y),
+        };
+        let votes = self.votes((&x, &y), &x_test, &[count], classes)?;
         let mut answers = Answers::new(target.test.metric());
         for votes in votes {
             // A softmax of these gives the shares of the votes; a class without any has one of 1e-12.
@@ -156,7 +159,7 @@ pub const ENTRY: Entry<Build> = Entry {
         home: Home::Namespace("transfer"),
         doc: "The k nearest neighbours of an image in the features of the frozen network vote.\n\n\
               Near is what has a large cosine. Neighbours are the images of target.train and \
-              target.val as everything but training sees them. Of several numbers k that which \
+              target.val (of few-shot data target.train alone) as everything but training sees them. Of several numbers k that which \
               does best on target.val, with neighbours of target.train, is taken, the smallest of \
               equals. Nothing is fitted, so that no solver and no penalty can favour a network. \
               With batch_norm \"adapt\" the network first gets the running statistics of \

@@ -4,8 +4,8 @@ use super::factors::{Behind, Factors};
 use super::fine_tuning::FineTuning;
 use super::{PROTOCOLS, Protocol, TRANSFER, Transferred, transfer};
 use crate::context::{Context, Interrupt, Monitor};
-use crate::dataset::Dataset;
 use crate::dataset::laws::{built_named, context};
+use crate::dataset::{Dataset, FEW_SHOT, few_shot};
 use crate::error::{Kind as Failure, Result};
 use crate::lineage::Lineage;
 use crate::model::tests::spec;
@@ -136,7 +136,7 @@ fn labels_for_testing_change_nothing_but_the_measurement() {
             |target: &Dataset| transferred(&context, &model(), target, (&protocol, 0)).unwrap();
         let first = run(&target);
         let turned: Vec<Transferred> = (0..10)
-            .map(|by| run(&target.with_test_labels(|y| (y + by) % 10, &format!("turned {by}"))))
+            .map(|by| run(&target.with_labels("test", |y| (y + by) % 10, &format!("turned {by}"))))
             .collect();
         let on_test = first.notes.iter().any(|note| note.contains("selected on test"));
         assert_eq!(on_test, name == "salman2020");
@@ -151,6 +151,35 @@ fn labels_for_testing_change_nothing_but_the_measurement() {
             let right = hits.iter().filter(|hits| hits.as_slice()[image]).count();
             assert_eq!(right, 1, "{name}: image {image}");
         }
+    }
+}
+
+#[test]
+fn validation_images_of_few_shot_data_change_nothing_but_the_choice() {
+    let options = [("per_class".to_owned(), Value::Int(2))];
+    let args = Args::resolve(&FEW_SHOT, Vec::new(), options.to_vec()).unwrap();
+    let target = few_shot(&digits(120), &args).unwrap();
+    for (name, options) in all() {
+        let protocol = protocol(name, &options);
+        let (context, _folder) = context(None);
+        // One that chooses among many takes more turns until two choose alike.
+        let turns = if name == "fixed_feature" { 10 } else { 3 };
+        let turned: Vec<Transferred> = (0..turns)
+            .map(|by| {
+                let target = target.with_labels("val", |y| (y + by) % 10, &format!("turned {by}"));
+                transferred(&context, &model(), &target, (&protocol, 0)).unwrap()
+            })
+            .collect();
+        let mut alike = 0;
+        for (place, one) in turned.iter().enumerate() {
+            for other in &turned[..place] {
+                if one.selected == other.selected {
+                    alike += 1;
+                    assert_eq!(one.answers, other.answers, "{name}");
+                }
+            }
+        }
+        assert!(alike > 0, "{name}: every turn of the labels chose something else");
     }
 }
 

@@ -24,12 +24,13 @@ impl Dataset {
             let (part, samples) = (inner.part.clone(), inner.samples.clone());
             Split::new(origin, part, samples, derived(&inner.lineage))
         });
-        Self { train, val, test, name: self.name.clone(), lineage }
+        let name = self.name.clone();
+        Self { train, val, test, name, lineage, val_only_chooses: self.val_only_chooses }
     }
 
-    /// The same dataset with other training images, some of its own; `derived` gives the lineage
-    /// of the dataset and of `train` from what it was.
-    pub(in crate::dataset) fn with_train(
+    /// The same dataset with few training images, some of its own, and val for choosing between
+    /// settings only; `derived` gives the lineage of the dataset and of `train` from what it was.
+    pub(in crate::dataset) fn with_few(
         &self,
         samples: Vec<Sample>,
         derived: impl Fn(&Rc<Lineage>) -> Rc<Lineage>,
@@ -46,22 +47,29 @@ impl Dataset {
             test: same(&self.test),
             name: self.name.clone(),
             lineage: lineage.clone(),
+            val_only_chooses: true,
         }
     }
 
-    /// The same dataset with other labels for testing.
+    /// The same dataset with other labels in one split.
     #[cfg(test)]
-    pub fn with_test_labels(&self, change: impl Fn(i64) -> i64, name: &str) -> Self {
+    pub fn with_labels(&self, part: &str, change: impl Fn(i64) -> i64, name: &str) -> Self {
         let derived = |lineage: &Rc<Lineage>| {
             let inputs = BTreeMap::from([("data".to_owned(), lineage.clone())]);
             Lineage::new(name, 1, BTreeMap::new(), inputs)
         };
-        let inner = &self.test.0;
-        let changed = |sample: &Sample| Sample { label: change(sample.label), ..*sample };
-        let samples = inner.samples.iter().map(changed).collect();
-        let origin = Origin { lineage: derived(&self.lineage), ..inner.origin.clone() };
-        let test = Split::new(origin, inner.part.clone(), samples, derived(&inner.lineage));
-        Self { test, lineage: derived(&self.lineage), ..self.clone() }
+        let lineage = derived(&self.lineage);
+        let [train, val, test] = [&self.train, &self.val, &self.test].map(|split| {
+            let inner = &split.0;
+            let changes = inner.part == part;
+            let own = if changes { derived(&inner.lineage) } else { inner.lineage.clone() };
+            let label = |label: i64| if changes { change(label) } else { label };
+            let changed = |sample: &Sample| Sample { label: label(sample.label), ..*sample };
+            let samples = inner.samples.iter().map(changed).collect();
+            let origin = Origin { lineage: lineage.clone(), ..inner.origin.clone() };
+            Split::new(origin, inner.part.clone(), samples, own)
+        });
+        Self { train, val, test, lineage, ..self.clone() }
     }
 
     /// The same dataset under another name.
@@ -72,15 +80,17 @@ impl Dataset {
             let origin = Origin { dataset: name.clone(), ..inner.origin.clone() };
             Split::new(origin, inner.part.clone(), inner.samples.clone(), inner.lineage.clone())
         });
-        Self { train, val, test, name, lineage: self.lineage.clone() }
+        let (lineage, val_only_chooses) = (self.lineage.clone(), self.val_only_chooses);
+        Self { train, val, test, name, lineage, val_only_chooses }
     }
 
-    /// The same dataset with its images for validation among those for training.
+    /// The same dataset with its images for validation among those for training, if it
+    /// [refits on them](Self::refits_on_val).
     ///
     /// # Errors
     /// Internal: splits that share images.
     pub fn with_val_in_train(&self) -> Result<Self> {
-        if self.val.is_empty() {
+        if self.val.is_empty() || self.val_only_chooses {
             return Ok(self.clone());
         }
         Ok(Self { train: self.train.merged(&self.val)?, ..self.clone() })
