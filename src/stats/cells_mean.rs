@@ -1,5 +1,6 @@
 //! The mean of a metric over some cells, as a number for a script to go on with.
 
+use super::cells_at::{lies_at, place};
 use super::interval::mean;
 use super::records::{Observation, Records, observe};
 use crate::error::{Error, Result};
@@ -41,27 +42,8 @@ pub fn cells_mean(
 ) -> Result<Option<f64>> {
     let inside = |error: Error| error.within("mean");
     records.check_metric(metric).map_err(inside)?;
-    let mut place = Vec::new();
-    for (name, level) in levels {
-        let axis = records.axis(name).map_err(inside)?;
-        let level = match level {
-            Value::Text(text) => text.clone(),
-            Value::Int(number) => number.to_string(),
-            // As scripts print it, which is how the level got its name.
-            Value::Float(number) => format!("{number:?}"),
-            Value::Handle(handle) => handle.label(),
-            other => {
-                let found = other.found();
-                let expected = format!("mean: {name} expected one level, found {found}");
-                return Err(Error::usage(expected).at_key(name));
-            }
-        };
-        place.push((axis, records.level(axis, &level).map_err(|e| inside(e).at_key(name))?));
-    }
-    let there = records
-        .rows
-        .iter()
-        .filter(|row| place.iter().all(|(axis, level)| row.levels.get(*axis) == Some(level)));
+    let place = place(records, levels).map_err(inside)?;
+    let there = records.rows.iter().filter(|row| lies_at(row, &place));
     let number = |row| match observe(Some(row), metric) {
         Observation::Value(number) => Some(number),
         Observation::Excluded(_) => None,

@@ -6,6 +6,13 @@ use super::statistic::{Finding, LEVEL, NUMBERS, Statistic, same_length, too_few}
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec, Value};
 
+/// Intercept and slope of the line of least squares; none where x does not vary.
+pub fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
+    let moments = Moments::of(x, y).filter(|moments| moments.xx > 0.0)?;
+    let slope = moments.xy / moments.xx;
+    Some((moments.y - slope * moments.x, slope))
+}
+
 fn build(args: &Args) -> Result<Value> {
     let (x, y, level) = (args.floats("x")?, args.floats("y")?, args.float("level")?);
     same_length(args, ("x", &x), ("y", &y))?;
@@ -15,16 +22,16 @@ fn build(args: &Args) -> Result<Value> {
     }
     let moments = Moments::of(&x, &y).filter(|moments| moments.xx > 0.0);
     let (df, r2) = (n - 2, moments.and_then(|moments| moments.r()).map(|r| r * r));
-    let slope = moments.map(|moments| moments.xy / moments.xx);
+    let line = line(&x, &y);
+    let slope = line.map(|line| line.1);
     let error = moments.map(|moments| {
         let left = (1.0 - r2.unwrap_or(0.0)).max(0.0);
         (left / df as f64 * moments.yy / moments.xx).sqrt()
     });
     let interval = slope.zip(error).and_then(|(slope, error)| around(slope, error, df, level));
-    let intercept = slope.zip(moments).map(|(slope, moments)| moments.y - slope * moments.x);
     Ok(Finding::new()
         .number("slope", slope)
-        .number("intercept", intercept)
+        .number("intercept", line.map(|line| line.0))
         .number("low", interval.map(|interval| interval.low))
         .number("high", interval.map(|interval| interval.high))
         .number("p", slope.zip(error).and_then(|(slope, error)| two_sided_p(slope / error, df)))

@@ -8,7 +8,9 @@ mod benjamini_hochberg;
 mod best_of;
 mod block;
 mod bootstrap;
+mod cells_at;
 mod cells_mean;
+mod cells_only;
 mod comparison;
 mod correlation;
 mod decompose;
@@ -38,11 +40,14 @@ mod unit;
 mod wilcoxon;
 
 pub use block::{Contrast, contrasts};
+pub use cells_at::{CELLS_AT, cells_at, plain};
 pub use cells_mean::{CELLS_MEAN, cells_mean};
+pub use cells_only::{CELLS_ONLY, cells_only};
 pub use comparison::{Comparison, compare};
 pub use estimate::{Estimate, estimates, replicate_axis};
 pub use holm::holm;
 pub use interval::{Interval, mean, sd, t_interval, two_sided_p};
+pub use linear_fit::line;
 pub use pairing::{Correction, Pairing};
 #[cfg(test)]
 pub(crate) use records::tests::grid;
