@@ -28,7 +28,11 @@ pub(super) struct Chart {
     pub(super) logarithmic: [bool; 2],
     /// Whether intervals are bands, or else bars.
     pub(super) bands: bool,
+    /// Whether the points of a series are joined, or else dots alone.
+    pub(super) joined: bool,
     pub(super) lines: Vec<Line>,
+    /// The ends of a further line.
+    pub(super) fit: Option<[(f64, f64); 2]>,
 }
 
 /// The rectangle between the axes.
@@ -60,7 +64,9 @@ impl Chart {
             &points().map(|point| point.x).collect::<Vec<f64>>(),
             self.logarithmic[0],
         );
-        let y = Scale::around(&points().flat_map(ends).collect::<Vec<f64>>(), self.logarithmic[1]);
+        let fit = self.fit.iter().flatten().map(|(_, y)| *y);
+        let heights: Vec<f64> = points().flat_map(ends).chain(fit).collect();
+        let y = Scale::around(&heights, self.logarithmic[1]);
         let y_wanted = if self.logarithmic[1] { 9 } else { 6 };
         let mut gutter: f64 = 0.0;
         for tick in &y.ticks(y_wanted) {
@@ -89,8 +95,11 @@ impl Chart {
         for (place, line) in self.lines.iter().enumerate() {
             self.intervals(&mut scene, &frame, line, ink(place).0);
         }
+        if let Some(ends) = self.fit {
+            scene.path(ends.map(|(x, y)| frame.at(x, y)).to_vec(), THICKNESS, Ink::Reference);
+        }
         for (place, line) in self.lines.iter().enumerate() {
-            draw(&mut scene, &frame, line, ink(place));
+            self.draw(&mut scene, &frame, line, ink(place));
         }
         let mut bottom = top + AXIS + 26.0;
         if !self.x_label.is_empty() {
@@ -103,7 +112,10 @@ impl Chart {
         for (place, (lines, _)) in names.iter().enumerate() {
             let (ink, dashed) = ink(place);
             let x = left + frame.width + 26.0;
-            stroke(&mut scene, &[(x, row - 4.0), (x + SAMPLE, row - 4.0)], ink, dashed);
+            match self.joined {
+                true => stroke(&mut scene, &[(x, row - 4.0), (x + SAMPLE, row - 4.0)], ink, dashed),
+                false => scene.dot(x + SAMPLE / 2.0, row - 4.0, 4.0, ink, 1.0),
+            }
             for (at, text) in lines.iter().enumerate() {
                 let y = row + 15.0 * at as f64;
                 scene.text(x + SAMPLE + 8.0, y, text, SMALL, Anchor::Start, Ink::Text);
@@ -163,6 +175,20 @@ impl Chart {
         Ok(())
     }
 
+    fn draw(&self, scene: &mut Scene, frame: &Frame, line: &Line, (ink, dashed): (Ink, bool)) {
+        let dotted = !self.joined || line.points().count() <= DOTTED;
+        for run in &line.runs {
+            let places: Vec<(f64, f64)> = run.iter().map(|p| frame.at(p.x, p.y)).collect();
+            if self.joined {
+                stroke(scene, &places, ink, dashed);
+            }
+            let radius = if self.joined { 3.0 } else { 4.0 };
+            for (x, y) in places.iter().filter(|_| dotted || run.len() == 1) {
+                scene.dot(*x, *y, radius, ink, if self.joined { 1.0 } else { 0.8 });
+            }
+        }
+    }
+
     fn intervals(&self, scene: &mut Scene, frame: &Frame, line: &Line, ink: Ink) {
         const CAP: f64 = 3.5;
         for run in &line.runs {
@@ -180,17 +206,6 @@ impl Chart {
                 scene.rect(x - CAP, top - 0.75, 2.0 * CAP, 1.5, ink);
                 scene.rect(x - CAP, bottom - 0.75, 2.0 * CAP, 1.5, ink);
             }
-        }
-    }
-}
-
-fn draw(scene: &mut Scene, frame: &Frame, line: &Line, (ink, dashed): (Ink, bool)) {
-    let dotted = line.points().count() <= DOTTED;
-    for run in &line.runs {
-        let points: Vec<(f64, f64)> = run.iter().map(|point| frame.at(point.x, point.y)).collect();
-        stroke(scene, &points, ink, dashed);
-        for (x, y) in points.iter().filter(|_| dotted || run.len() == 1) {
-            scene.dot(*x, *y, 3.0, ink, 1.0);
         }
     }
 }

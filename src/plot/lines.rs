@@ -59,24 +59,7 @@ fn build(args: &Args) -> Result<Plot> {
         Value::Unit => None,
         given => Some(numbers("x", given).map_err(|error| error.at_key("x"))?),
     };
-    let given = match args.value("series")? {
-        Value::List(items) if items.iter().any(|item| !is_number(item)) => items.clone(),
-        single => vec![single.clone()],
-    };
-    if given.is_empty() || given.len() > MOST {
-        return Err(usage(format!("expected 1 to {MOST} series, found {}", given.len()))
-            .hint("plot a part of them, or several pictures"));
-    }
-    let named = |(place, series): (usize, &Value)| {
-        line(series, shared.as_deref(), logarithmic).map_err(|error| match &series {
-            Value::Map(map) => match map.get("name") {
-                Some(Value::Text(name)) => error.within(format!("lines: {name}")),
-                _ => error.within(format!("lines: series {place}")),
-            },
-            _ => error.within(format!("lines: series {place}")),
-        })
-    };
-    let lines = given.iter().enumerate().map(named).collect::<Result<Vec<Line>>>()?;
+    let lines = series(args, "lines", shared.as_deref(), logarithmic)?;
     let label = |key| args.optional_text(key).map(|text| text.unwrap_or_default().to_owned());
     let chart = Chart {
         title: label("title")?,
@@ -84,13 +67,38 @@ fn build(args: &Args) -> Result<Plot> {
         y_label: label("y_label")?,
         logarithmic,
         bands: args.text("intervals")? == "band",
+        joined: true,
         lines,
+        fit: None,
     };
     Ok(Plot { scene: chart.scene()?, summary: summary(&chart), caption: caption(&chart) })
 }
 
-fn usage(message: impl std::fmt::Display) -> Error {
-    Error::usage(format!("lines: {message}"))
+/// The series of a call of a plot, `operation`.
+pub(super) fn series(
+    args: &Args,
+    operation: &str,
+    shared: Option<&[f64]>,
+    logarithmic: [bool; 2],
+) -> Result<Vec<Line>> {
+    let given = match args.value("series")? {
+        Value::List(items) if items.iter().any(|item| !is_number(item)) => items.clone(),
+        single => vec![single.clone()],
+    };
+    if given.is_empty() || given.len() > MOST {
+        let message = format!("{operation}: expected 1 to {MOST} series, found {}", given.len());
+        return Err(Error::usage(message).hint("plot a part of them, or several pictures"));
+    }
+    let named = |(place, series): (usize, &Value)| {
+        line(series, shared, logarithmic).map_err(|error| match &series {
+            Value::Map(map) => match map.get("name") {
+                Some(Value::Text(name)) => error.within(format!("{operation}: {name}")),
+                _ => error.within(format!("{operation}: series {place}")),
+            },
+            _ => error.within(format!("{operation}: series {place}")),
+        })
+    };
+    given.iter().enumerate().map(named).collect()
 }
 
 fn is_number(value: &Value) -> bool {

@@ -5,12 +5,14 @@ mod bars;
 mod bitmap;
 mod canvas;
 mod chart;
+mod forest;
 mod images;
 mod lines;
 mod lettering;
 mod mosaic;
 mod panel;
 mod scale;
+mod scatter;
 mod scene;
 mod series;
 mod sheet;
@@ -41,7 +43,8 @@ pub type Build = fn(&Records, &Args) -> Result<Plot>;
 pub type Picture = fn(&Args) -> Result<Plot>;
 
 /// All plots of what is no grid.
-pub const PICTURES: &[&Entry<Picture>] = &[&images::ENTRY, &lines::ENTRY];
+pub const PICTURES: &[&Entry<Picture>] =
+    &[&forest::ENTRY, &images::ENTRY, &lines::ENTRY, &scatter::ENTRY];
 
 /// All kinds of plots of records.
 pub const PLOTS: &[&Entry<Build>] = &[&bars::ENTRY];
