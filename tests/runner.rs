@@ -9,6 +9,7 @@
 )]
 
 mod bombs;
+mod browser;
 mod callables;
 mod completion;
 mod confinement;
@@ -40,6 +41,7 @@ fn main() {
     trials.extend(manners::tests());
     trials.extend(prompt::tests());
     trials.extend(manual::tests());
+    trials.extend(browser::tests());
     trials.extend(registry::tests());
     trials.extend(callables::tests());
     trials.extend(examples::tests());

@@ -27,12 +27,17 @@ tbody tr+tr>*{border-top:1px solid var(--line)}
 .number{text-align:right}
 .number:last-child{padding-right:0}
 .same{opacity:.6}
+.sorted .same{opacity:1}
+[aria-sort],th[tabindex]{cursor:pointer}
+[aria-sort=ascending]::after{content:\" \\2191\"}
+[aria-sort=descending]::after{content:\" \\2193\"}
 .pairs th{font-weight:400;color:var(--muted)}
 .pairs td{white-space:normal;overflow-wrap:anywhere}
 details{margin:.5rem 0}
 summary{cursor:pointer}
 pre{overflow-x:auto;background:var(--shade);padding:.8rem 1rem;font-size:.8rem;line-height:1.45}
-@media print{main{max-width:none;padding:0}}
+@media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}figure svg{min-width:0}
+table{font-size:.6rem}th,td{padding-right:.5rem}.wide{overflow:visible}}
 ";
 
 /// Style rules of a page; pictures take the colours that suit the screen.

@@ -13,7 +13,7 @@ use crate::script::param::head_comment;
 use crate::script::run::Run;
 use crate::stats::{REPLICATE, Records, summary};
 use crate::store;
-use crate::table::Table;
+use crate::table::{Column, Table};
 use rhai::{Array, Dynamic};
 use std::cell::RefCell;
 use std::fs;
@@ -89,6 +89,8 @@ fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     for plot in plots {
         parts.push(figure(&plot)?);
     }
+    parts.push(Part::Heading("Design".to_owned()));
+    parts.push(Part::Table(design(&cells.records)));
     parts.push(Part::Heading("Tables".to_owned()));
     parts.extend(tables.into_iter().map(Part::Table));
     let page = Page {
@@ -172,6 +174,7 @@ pub(super) fn page(context: &Context, run: &Run, name: &str, parts: Vec<Part>) -
         title: name.replace('_', " "),
         description: head_comment(source),
         parts,
+        script: source.to_owned(),
         parameters: run.params.clone(),
         manifest: std::iter::once(("script".to_owned(), script.into_owned()))
             .chain(
@@ -184,6 +187,17 @@ pub(super) fn page(context: &Context, run: &Run, name: &str, parts: Vec<Part>) -
             .collect(),
         ..Page::default()
     }
+}
+
+/// What was varied: the axes of the grid with their levels.
+fn design(records: &Records) -> Table {
+    let columns = vec![Column::words("axis"), Column::numbers("levels"), Column::words("which")];
+    let mut table = Table::new("what was varied", columns);
+    for axis in &records.axes {
+        let (count, names) = (axis.levels.len().to_string(), axis.levels.join(", "));
+        table.rows.push(vec![axis.name.clone(), count, names]);
+    }
+    table
 }
 
 fn by_default(cells: &Cells, metric: &str) -> Result<Table> {
