@@ -102,6 +102,13 @@ impl<'a> Extraction<'a> {
     }
 
     fn compute(&self, split: &Split, view: Option<View>) -> Result<Tensor> {
+        if split.is_empty() {
+            return Err(Error::usage(format!(
+                "transfer: expected images, found none in {}",
+                split.label()
+            ))
+            .hint("few images may leave none for val: take more, or a larger share"));
+        }
         let _guard = tch::no_grad_guard();
         let context = self.context;
         let network = self.network.get_or_try_init(|| self.folded())?;

@@ -155,6 +155,23 @@ fn labels_for_testing_change_nothing_but_the_measurement() {
 }
 
 #[test]
+fn a_target_without_validation_images_is_told_by_the_protocols_that_choose_on_them() {
+    let options =
+        [("limit", Value::Int(60)), ("test_limit", Value::Int(20)), ("val", Value::Float(0.0))];
+    let target = built_named("digits", &options).unwrap();
+    for (name, options) in all() {
+        let (context, _folder) = context(None);
+        let found = transferred(&context, &model(), &target, (&protocol(name, &options), 0));
+        if matches!(name, "fixed_feature" | "knn") {
+            let message = found.unwrap_err().to_string();
+            assert_eq!(message, "transfer: expected images, found none in digits.val");
+        } else {
+            assert_eq!(found.unwrap().answers.len(), 20, "{name}");
+        }
+    }
+}
+
+#[test]
 fn validation_images_of_few_shot_data_change_nothing_but_the_choice() {
     let options = [("per_class".to_owned(), Value::Int(2))];
     let args = Args::resolve(&FEW_SHOT, Vec::new(), options.to_vec()).unwrap();
