@@ -67,7 +67,7 @@ build: libtorch ## Build target/release/rtscript
 	cargo build $(CARGO_FLAGS)
 
 study: build ## Run the main study: noise or adversarial noise?
-	target/release/rtscript scripts/noise_vs_pgd.rhai $(ARGS)
+	target/release/rtscript scripts/first_study.rhai $(ARGS)
 
 test: libtorch ## Pass every check and every test
 	cargo fmt --check

@@ -103,5 +103,5 @@ pub fn points_at(shown: &str, under: &str) -> bool {
 
 /// The study that all golden and resume tests run, at its smallest.
 pub fn study() -> String {
-    format!("{}/scripts/noise_vs_pgd.rhai", env!("CARGO_MANIFEST_DIR"))
+    format!("{}/scripts/first_study.rhai", env!("CARGO_MANIFEST_DIR"))
 }

@@ -7,7 +7,7 @@ use crate::lab::Lab;
 use libtest_mimic::{Failed, Trial};
 use std::path::Path;
 
-const STUDIES: [&str; 7] = [
+const STUDIES: [&str; 11] = [
     "source_accuracy",
     "epsilon_transfer",
     "fixed_eps_architectures",
@@ -15,6 +15,10 @@ const STUDIES: [&str; 7] = [
     "granularity",
     "texture",
     "inversion",
+    "upscaling",
+    "noise_vs_pgd",
+    "sample_matched",
+    "decomposition",
 ];
 /// Without stanford_cars, whose official lists the tests of its file read.
 const OFFICIAL: [&str; 11] = [
@@ -40,6 +44,7 @@ pub fn tests() -> Vec<Trial> {
         law("every_study_is_checked_at_every_scale", checked),
         law("networks_transfer_to_the_official_layouts_of_eleven_sets_and_to_cars", twelve),
         law("the_other_studies_read_the_released_networks", others),
+        law("the_controls_read_released_networks_or_train_their_own", controls),
     ]
 }
 
@@ -66,7 +71,11 @@ fn lab(networks: &[(&str, &str)]) -> Lab {
     for (seed, (arch, name)) in networks.iter().enumerate() {
         // The stylized one is in the layout of torchvision's examples.
         let released = !name.ends_with(".tar");
-        let prefix = if released { "module.model." } else { "module." };
+        let prefix = match name {
+            name if name.starts_with("noise") => "1.module.",
+            _ if released => "module.model.",
+            _ => "module.",
+        };
         let options = if arch.starts_with("resnet") { "width: 4, " } else { "" };
         let network = format!("model::{arch}(#{{ {options}seed: {seed} }})");
         let place = lab.path().join("weights").join(name);
@@ -171,5 +180,33 @@ fn others() -> Result<(), Failed> {
 
     let (_, cells) = run(&lab, "inversion", &[&two[..], &["images=2", "steps=2"]].concat());
     assert_eq!(cells.len(), 1 + 4);
+    Ok(())
+}
+
+fn controls() -> Result<(), Failed> {
+    let released = ["resnet18_l2_eps0.ckpt", "resnet18_l2_eps3.ckpt"];
+    let radii = ["0", "0.5", "1", "3", "5"].map(|eps| format!("resnet50_l2_eps{eps}.ckpt"));
+    let noises = ["0.00", "0.25", "0.50", "1.00"].map(|sigma| format!("noise_{sigma}.pth.tar"));
+    let lab = lab(&(released.into_iter().map(|name| ("resnet18", name)))
+        .chain(radii.iter().chain(&noises).map(|name| ("resnet34", name.as_str())))
+        .collect::<Vec<_>>());
+    let sets = ["datasets=caltech101,caltech256"];
+
+    let (out, cells) = run(&lab, "noise_vs_pgd", &sets);
+    assert_eq!(cells.len(), 1 + 9 * 2 * 2);
+    // Noise is compared with the network of sigma 0, so that nothing but PGD has eps 0.
+    let matched = rows(&out, "noise matched to PGD");
+    assert_eq!(matched.len(), 4, "{out}");
+    assert!(matched.iter().all(|row| row[1].starts_with("gaussian") && row[8] == "2"), "{out}");
+
+    let (out, cells) = run(&lab, "upscaling", &sets);
+    assert!(cells.len() > 1, "{out}");
+    assert!(out.contains("gain of PGD at 32 px beyond that at 224 px"), "{out}");
+
+    let short = ["epochs=1", "seeds=1", "attacked=0"];
+    let (_, cells) = run(&lab, "decomposition", &[&sets[..], &short, &["arms=3"]].concat());
+    assert_eq!(cells.len(), 1 + 3 * 4);
+    let (_, cells) = run(&lab, "sample_matched", &[&sets[..], &short, &["arms=2"]].concat());
+    assert_eq!(cells.len(), 1 + 2 * 4);
     Ok(())
 }

@@ -384,7 +384,7 @@ fn speed() -> Result<(), Failed> {
         session.check(&study(), &source).map_err(|diagnostic| diagnostic.text)?;
         best = best.min(start.elapsed());
     }
-    println!("preflight: {:.1} ms for scripts/noise_vs_pgd.rhai", best.as_secs_f64() * 1e3);
+    println!("preflight: {:.1} ms for scripts/first_study.rhai", best.as_secs_f64() * 1e3);
     assert!(best < Duration::from_millis(50), "{best:?}");
     Ok(())
 }

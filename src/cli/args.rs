@@ -26,7 +26,7 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The script to run, e.g. scripts/noise_vs_pgd.rhai.
+    /// The script to run, e.g. scripts/first_study.rhai.
     pub script: Option<PathBuf>,
 
     /// Run this code and print its value.

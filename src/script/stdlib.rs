@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 pub const SOURCES: &[(&str, &str)] = &[
     ("gains", include_str!("../../stdlib/gains.rhai")),
     ("presets", include_str!("../../stdlib/presets.rhai")),
-    ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
-    ("small_scale", include_str!("../../stdlib/small_scale.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
+    ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
+    ("control_data", include_str!("../../stdlib/control_data.rhai")),
+    ("controls", include_str!("../../stdlib/controls.rhai")),
 ];
 
 /// The path of a module in errors.
