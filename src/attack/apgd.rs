@@ -327,10 +327,11 @@ impl Attack for Apgd {
         self.perturb_known(target, &logits)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, classes: i64) -> Cost {
         let run = self.steps + self.stages().len() as i64;
-        let passes = self.targets.max(1) * self.restarts * run * self.eot;
-        Cost { forwards: 1 + passes, backwards: passes }
+        let goals = self.targets.min(classes - 1).max(1);
+        let passes = goals * self.restarts * run * self.eot;
+        Cost::of(1 + passes, passes)
     }
 
     fn ball(&self) -> NormBall {

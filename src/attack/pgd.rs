@@ -218,12 +218,10 @@ impl Attack for Pgd {
         Perturbation::between(&centre, x, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         let last = i64::from(self.keep_best || self.restarts > 1);
-        Cost {
-            forwards: self.restarts * (self.steps + last) + self.goal.forwards(),
-            backwards: self.restarts * self.steps,
-        }
+        let forwards = self.restarts * (self.steps + last) + self.goal.forwards();
+        Cost::of(forwards, self.restarts * self.steps)
     }
 
     fn ball(&self) -> NormBall {

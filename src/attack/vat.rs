@@ -82,8 +82,8 @@ impl Attack for Vat {
         Perturbation::between(&centre, x, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
-        Cost { forwards: 1 + self.iterations, backwards: self.iterations }
+    fn cost(&self, _: i64) -> Cost {
+        Cost::of(1 + self.iterations, self.iterations)
     }
 
     fn ball(&self) -> NormBall {

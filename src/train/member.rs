@@ -172,7 +172,7 @@ impl Member {
             self.carried = Some(objective.carry(&step, &leaf)?);
         }
         self.learn(gradient, batch.ids.len() as i64, recipe, place)?;
-        self.count(&step, loss, batch, objective.passes(), place)?;
+        self.count(&step, loss, batch, objective.passes(self.network.classes()), place)?;
         Ok(step.perturbation)
     }
 
@@ -265,7 +265,8 @@ impl Member {
         spent.distinct_inputs += ((given + passes.fresh) * count) as u64;
         spent.forwards += (passes.forwards * count) as u64;
         spent.backwards += ((passes.to_images + passes.to_weights) * count) as u64;
-        let through = self.network.multiplications()? * (passes.forwards + passes.to_images);
+        let through = passes.forwards + passes.to_images - passes.elsewhere.passes;
+        let through = self.network.multiplications()? * through + passes.elsewhere.multiplications;
         let back = self.network.backward_multiplications()? * passes.to_weights;
         spent.flops += (through + back) as f64 * count as f64;
         Ok(())

@@ -68,7 +68,8 @@ pub(super) fn weak_attack(
     seed: i64,
 ) -> Result<Option<WeakAttack>> {
     let ball = attacker.attack.ball();
-    let climbs = attacker.attack.cost().backwards > 0 && !attacker.attack.is_control();
+    let climbs =
+        attacker.attack.cost(split.classes()).backwards > 0 && !attacker.attack.is_control();
     if !climbs || ball.eps == 0.0 || !ball.eps.is_finite() {
         return Ok(None);
     }

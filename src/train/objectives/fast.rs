@@ -18,8 +18,8 @@ impl Objective for Fast {
         self.perturbed.step(moment)
     }
 
-    fn passes(&self) -> Passes {
-        self.perturbed.passes()
+    fn passes(&self, classes: i64) -> Passes {
+        self.perturbed.passes(classes)
     }
 
     fn attack(&self) -> Option<&Attacker> {

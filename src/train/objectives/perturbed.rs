@@ -77,8 +77,8 @@ impl Objective for Perturbed {
         Ok(Step { perturbation: Some(perturbation), ..Step::plain(loss, logits) })
     }
 
-    fn passes(&self) -> Passes {
-        Passes::of_attack(self.attacker.attack.cost())
+    fn passes(&self, classes: i64) -> Passes {
+        Passes::of_attack(self.attacker.attack.cost(classes))
     }
 
     fn attack(&self) -> Option<&Attacker> {
