@@ -137,14 +137,15 @@ impl Member {
         other: Option<&Batch>,
         place: &Place,
         lead: Option<&Lead>,
-    ) -> Result<Option<Perturbation>> {
+    ) -> Result<Option<Lead>> {
         let objective = &*arm.objective;
+        let progress = self.tally.trained.spent.updates as f64 / place.total.max(1) as f64;
         let moment = Moment {
             network: &self.network,
             batch,
             other,
             stream: place.stream,
-            progress: self.tally.trained.spent.updates as f64 / place.total.max(1) as f64,
+            progress,
             label_smoothing: recipe.label_smoothing,
             lead,
             carried: self.carried.as_ref(),
@@ -163,9 +164,8 @@ impl Member {
             self.diverge();
             return Ok(None);
         }
+        let ball = objective.ball(progress).or(lead.map(|lead| lead.ball));
         if let (true, Some(done)) = (place.first_of_epoch, &step.perturbation) {
-            let own = objective.attack().map(|attacker| attacker.attack.ball());
-            let ball = own.or(lead.map(|lead| lead.ball));
             self.tally.check = Some(self.check(ball, batch, place, done)?);
         }
         if let Some(leaf) = leaf {
@@ -173,7 +173,7 @@ impl Member {
         }
         self.learn(gradient, batch.ids.len() as i64, recipe, place)?;
         self.count(&step, loss, batch, objective.passes(self.network.classes()), place)?;
-        Ok(step.perturbation)
+        Ok(step.perturbation.zip(ball).map(|(perturbation, ball)| Lead { perturbation, ball }))
     }
 
     /// What a perturbation within `ball` did to this network before the update.

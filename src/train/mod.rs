@@ -19,6 +19,8 @@ mod recipe;
 mod resume;
 mod schedule;
 mod state;
+#[cfg(test)]
+mod steps;
 mod trained;
 mod trainer;
 

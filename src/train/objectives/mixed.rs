@@ -5,6 +5,7 @@ use crate::attack::{Attacker, Elsewhere};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Handle, Home, Kind, Param, Spec};
+use crate::threat_model::NormBall;
 use std::rc::Rc;
 use tch::Tensor;
 
@@ -74,6 +75,10 @@ impl Objective for Mixed {
 
     fn attack(&self) -> Option<&Attacker> {
         self.a.attack().or(self.b.attack())
+    }
+
+    fn ball(&self, progress: f64) -> Option<NormBall> {
+        self.a.ball(progress).or(self.b.ball(progress))
     }
 
     fn views(&self) -> i64 {

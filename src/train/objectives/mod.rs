@@ -65,6 +65,12 @@ pub trait Objective {
         None
     }
 
+    /// The ball of its perturbations where this share of the training is done.
+    fn ball(&self, progress: f64) -> Option<NormBall> {
+        let _ = progress;
+        self.attack().map(|attacker| attacker.attack.ball())
+    }
+
     /// Whether it trains on what the lead of a lockstep made of the batch.
     fn follows(&self) -> bool {
         false
