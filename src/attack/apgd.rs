@@ -111,7 +111,13 @@ impl Checkpoints {
 }
 
 impl Apgd {
-    fn pass(&self, target: &Target<'_>, x: &Tensor, towards: Option<&Tensor>) -> Result<Pass> {
+    /// The logits and losses of `x`, and the mean of as many gradients as `eot` says.
+    pub(super) fn pass(
+        &self,
+        target: &Target<'_>,
+        x: &Tensor,
+        towards: Option<&Tensor>,
+    ) -> Result<Pass> {
         let mut pass = target.climb("apgd", x, self.loss, towards, false)?;
         if self.eot > 1 {
             for _ in 1..self.eot {
