@@ -121,6 +121,10 @@ pub(super) struct Pgd {
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Attack>> {
+    Ok(Rc::new(from_args(args)?))
+}
+
+pub(super) fn from_args(args: &Args) -> Result<Pgd> {
     let pgd = Pgd {
         name: "pgd",
         ball: NormBall::from_args(args)?,
@@ -145,7 +149,7 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
             .at_key("restarts")
             .hint("random_start: \"ball\""));
     }
-    Ok(Rc::new(pgd))
+    Ok(pgd)
 }
 
 fn refuse_unlike_robustness(pgd: &Pgd) -> Result<()> {
@@ -171,7 +175,12 @@ fn refuse_unlike_robustness(pgd: &Pgd) -> Result<()> {
 
 impl Pgd {
     /// The loss that decides between iterates, and the iterate kept, from the start `x`.
-    fn climb(&self, target: &Target<'_>, towards: Option<&Tensor>, mut x: Tensor) -> Result<Best> {
+    pub(super) fn climb(
+        &self,
+        target: &Target<'_>,
+        towards: Option<&Tensor>,
+        mut x: Tensor,
+    ) -> Result<Best> {
         let balls = self.ball.around(target.eps.as_ref())?;
         let mut best = None;
         for step in 0..self.steps {
