@@ -12,6 +12,7 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
     ("small_scale", include_str!("../../stdlib/small_scale.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
+    ("manipulation", include_str!("../../stdlib/manipulation.rhai")),
 ];
 
 /// The path of a module in errors.
