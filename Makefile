@@ -79,6 +79,9 @@ bench: build $(PEERS) ## Compare speed with the Python peers
 	.python/bin/python benches/compare.py $(ARGS)
 	.python/bin/python benches/compare.py --task evaluate $(ARGS)
 	.python/bin/python benches/compare.py --task features $(ARGS)
+	.python/bin/python benches/compare.py --precision bf16 $(ARGS)
+	.python/bin/python benches/compare.py --precision bf16 --peer autocast $(ARGS)
+	.python/bin/python benches/compare.py --task evaluate --precision bf16 $(ARGS)
 	.python/bin/python benches/load.py
 	.python/bin/python benches/transforms.py $(if $(IMAGES),--images $(IMAGES))
 	$(if $(DATA),.python/bin/python benches/loader.py --data $(DATA) $(if $(IMAGES),--images $(IMAGES)))

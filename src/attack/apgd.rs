@@ -111,7 +111,13 @@ impl Checkpoints {
 }
 
 impl Apgd {
-    fn pass(&self, target: &Target<'_>, x: &Tensor, towards: Option<&Tensor>) -> Result<Pass> {
+    /// The logits and losses of `x`, and the mean of as many gradients as `eot` says.
+    pub(super) fn pass(
+        &self,
+        target: &Target<'_>,
+        x: &Tensor,
+        towards: Option<&Tensor>,
+    ) -> Result<Pass> {
         let mut pass = target.climb("apgd", x, self.loss, towards, false)?;
         if self.eot > 1 {
             for _ in 1..self.eot {
@@ -327,10 +333,11 @@ impl Attack for Apgd {
         self.perturb_known(target, &logits)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, classes: i64) -> Cost {
         let run = self.steps + self.stages().len() as i64;
-        let passes = self.targets.max(1) * self.restarts * run * self.eot;
-        Cost { forwards: 1 + passes, backwards: passes }
+        let goals = self.targets.min(classes - 1).max(1);
+        let passes = goals * self.restarts * run * self.eot;
+        Cost::of(1 + passes, passes)
     }
 
     fn ball(&self) -> NormBall {

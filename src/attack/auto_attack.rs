@@ -144,10 +144,10 @@ impl Attack for AutoAttack {
         Perturbation::between(&centre, x, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
-        let mut cost = Cost { forwards: 1, backwards: 0 };
-        for stage in self.stages(i64::MAX) {
-            let stage = stage.cost();
+    fn cost(&self, classes: i64) -> Cost {
+        let mut cost = Cost::of(1, 0);
+        for stage in self.stages(classes) {
+            let stage = stage.cost(classes);
             // One pass less, and one to check what was found.
             cost.forwards += stage.forwards;
             cost.backwards += stage.backwards;
@@ -170,21 +170,22 @@ mod tests {
     use std::cell::Cell;
     use tch::{Device, Kind, Tensor};
 
-    /// Ten classes that no pixel changes; counts passes.
-    struct Deaf(Cell<i64>);
+    /// Classes that no pixel changes, so many; counts passes, and those with a graph for backward.
+    struct Deaf(i64, Cell<(i64, i64)>);
 
     impl Victim for Deaf {
         fn logits(&self, x: &Tensor) -> Result<Tensor> {
-            self.0.set(self.0.get() + 1);
+            let (forwards, graphs) = self.1.get();
+            self.1.set((forwards + 1, graphs + i64::from(x.requires_grad())));
             let nothing = x.f_flatten(1, -1)?.f_narrow(1, 0, 1)? * 0.0;
-            Ok(nothing + Tensor::arange(10, (Kind::Float, Device::Cpu)))
+            Ok(nothing + Tensor::arange(self.0, (Kind::Float, Device::Cpu)))
         }
     }
 
     #[test]
     fn an_image_that_stands_to_the_end_costs_what_is_said() {
         let x = Tensor::full([1, 1, 4, 4], 0.5, (Kind::Float, Device::Cpu));
-        let (y, stream) = (Tensor::from_slice(&[9i64]), Stream::new(0, "attack"));
+        let stream = Stream::new(0, "attack");
         for (norm, version) in
             [("l2", "standard"), ("l1", "standard"), ("linf", "plus"), ("l2", "rand")]
         {
@@ -194,11 +195,20 @@ mod tests {
                 ("steps", Value::Int(4)),
                 ("queries", Value::Int(7)),
             ];
-            let model = Deaf(Cell::new(0));
-            let target = Target { model: &model, x: &x, y: &y, ids: &[0], stream, eps: None };
-            let attack = attacker("auto_attack", &options).attack;
-            assert_eq!(attack.perturb(&target).unwrap().adversarial, x);
-            assert_eq!(model.0.get(), attack.cost().forwards, "{norm} {version}");
+            // Nine targets, or all wrong classes where they are fewer.
+            for classes in [2, 3, 5, 10, 20] {
+                let model = Deaf(classes, Cell::new((0, 0)));
+                let y = Tensor::from_slice(&[classes - 1]);
+                let target = Target { model: &model, x: &x, y: &y, ids: &[0], stream, eps: None };
+                let attack = attacker("auto_attack", &options).attack;
+                assert_eq!(attack.perturb(&target).unwrap().adversarial, x);
+                let ((forwards, graphs), said) = (model.1.get(), attack.cost(classes));
+                assert_eq!(forwards, said.forwards, "{norm} {version} {classes}");
+                // The untargeted runs of "plus" differentiate a pass once for each boundary.
+                if version != "plus" {
+                    assert_eq!(graphs, said.backwards, "{norm} {version} {classes}");
+                }
+            }
         }
     }
 

@@ -160,9 +160,9 @@ impl Attack for CarliniWagner {
         Perturbation::between(&centre, within(&self.ball, &target, best.x)?, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         let passes = self.steps * self.searches;
-        Cost { forwards: passes, backwards: passes }
+        Cost::of(passes, passes)
     }
 
     fn ball(&self) -> NormBall {

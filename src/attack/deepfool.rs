@@ -114,8 +114,9 @@ impl Attack for DeepFool {
         Perturbation::between(&centre, within(&self.ball, target, x)?, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
-        Cost { forwards: 1 + self.steps, backwards: self.steps * (self.candidates - 1) }
+    fn cost(&self, classes: i64) -> Cost {
+        let others = self.candidates.min(classes) - 1;
+        Cost::of(1 + self.steps, self.steps * others)
     }
 
     fn ball(&self) -> NormBall {

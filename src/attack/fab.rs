@@ -192,10 +192,11 @@ impl Attack for Fab {
         self.perturb_known(target, &logits)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, classes: i64) -> Cost {
         let steps = self.restarts * self.steps;
-        let runs = if self.targeted { self.targets } else { 1 };
-        Cost { forwards: 1 + 2 * runs * steps, backwards: self.targets * steps }
+        let targets = self.targets.min(classes - 1);
+        let runs = if self.targeted { targets } else { 1 };
+        Cost::of(1 + 2 * runs * steps, targets * steps)
     }
 
     fn ball(&self) -> NormBall {

@@ -269,7 +269,7 @@ fn an_attack_costs_what_it_says_or_less_where_images_drop_out() {
     for attacker in all(0.5) {
         let counting = Counting(&folded, Cell::new((0, 0)));
         let _ = run(&attacker, &counting, &batch, 0);
-        let ((forwards, backwards), cost) = (counting.1.get(), attacker.attack.cost());
+        let ((forwards, backwards), cost) = (counting.1.get(), attacker.attack.cost(10));
         let (found, said) = ((forwards, backwards), (9 * cost.forwards, 9 * cost.backwards));
         let label = &attacker.label;
         if asks_another(&attacker) {

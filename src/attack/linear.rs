@@ -1,11 +1,14 @@
 //! Closed forms on linear models.
 
+use super::apgd::Apgd;
 use super::laws::{attacker, run};
-use super::{Attacker, Victim};
+use super::losses::Loss;
+use super::{Attacker, Target, Victim};
 use crate::error::Result;
 use crate::registry::Value;
 use crate::seed::Stream;
-use crate::threat_model::Norm;
+use crate::threat_model::{Norm, NormBall, Start};
+use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
 
 /// Two classes with logits 0 and w . x.
@@ -157,5 +160,63 @@ fn square_and_auto_attack_fool_beyond_the_distance_only() {
                 assert_eq!(stand, [!fools; 2], "{attack} {name} {times}");
             }
         }
+    }
+}
+
+/// Three classes with logits W (m x), where pass k draws the pixels' factors m.
+struct Random(Tensor, Cell<i64>);
+
+impl Random {
+    /// The factors of pass `k`, shape (12).
+    fn factors(k: i64) -> Tensor {
+        let mut generator = Stream::new(k, "factors").generator();
+        let factors: Vec<f32> = (0..12).map(|_| 1.0 + 0.5 * generator.normal()).collect();
+        Tensor::from_slice(&factors)
+    }
+
+    fn at(&self, x: &Tensor, k: i64) -> Tensor {
+        (x.flatten(1, -1) * Self::factors(k)).matmul(&self.0.tr())
+    }
+}
+
+impl Victim for Random {
+    fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let k = self.1.replace(self.1.get() + 1);
+        Ok(self.at(x, k))
+    }
+}
+
+/// Of each draw the gradient is m W^T (softmax(W (m x)) - e_y), by the textbook.
+#[test]
+fn eot_steps_along_the_mean_of_the_gradients_of_as_many_draws() {
+    let (Linear(row), (x, y)) = linear();
+    let weights = Tensor::stack(&[&row, &row.flip([0]), &(&row * -0.5)], 0);
+    let stream = Stream::new(0, "attack");
+    for eot in [1, 2, 7] {
+        let model = Random(weights.copy(), Cell::new(0));
+        let target = Target { model: &model, x: &x, y: &y, ids: &[0, 1], stream, eps: None };
+        let apgd = Apgd {
+            ball: NormBall { norm: Norm::L2, eps: 0.3 },
+            steps: 1,
+            restarts: 1,
+            start: Start::None,
+            loss: Loss::CrossEntropy,
+            targets: 0,
+            eot,
+            shrink: false,
+        };
+        let found = apgd.pass(&target, &x, None).unwrap();
+        let truth = y.one_hot(3).to_kind(Kind::Float);
+        let gradient = |k| {
+            let wrong = model.at(&x, k).softmax(1, Kind::Float) - &truth;
+            (wrong.matmul(&weights) * Random::factors(k)).view([2, 1, 3, 4])
+        };
+        let mean = (0..eot).map(gradient).sum::<Tensor>() / eot as f64;
+        let apart = (found.gradient - &mean).abs().max().double_value(&[]);
+        assert!(apart < 1e-6 && model.1.get() == eot, "{eot}: {apart:e}");
+        // The source compares the losses of the last draw.
+        assert_eq!(found.logits, model.at(&x, eot - 1));
+        let single = (gradient(0) - mean).abs().max().double_value(&[]);
+        assert!(eot == 1 || single > 0.01, "{eot}: {single}");
     }
 }

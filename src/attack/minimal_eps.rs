@@ -92,9 +92,9 @@ impl Attack for MinimalEps {
         Perturbation::between(&centre, x, &ball)
     }
 
-    fn cost(&self) -> Cost {
-        let (inner, runs) = (self.inner.cost(), self.searches + 1);
-        Cost { forwards: 1 + runs * (inner.forwards + 1), backwards: runs * inner.backwards }
+    fn cost(&self, classes: i64) -> Cost {
+        let runs = self.inner.cost(classes).runs(self.searches + 1);
+        Cost { forwards: 1 + runs.forwards, ..runs }
     }
 
     fn ball(&self) -> NormBall {

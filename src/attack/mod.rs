@@ -5,6 +5,7 @@ mod apgd;
 mod auto_attack;
 mod boundary;
 mod carlini_wagner;
+mod cost;
 mod deepfool;
 mod derived;
 mod fab;
@@ -32,6 +33,7 @@ mod square;
 mod stage;
 mod vat;
 
+pub use cost::{Cost, Elsewhere};
 pub use derived::{Clean, DERIVATIONS, Derivation, derivation};
 pub use input_gradient::{INPUT_GRADIENT, input_gradient};
 pub use invert::{CurvePoint, Distances, FeatureMap, INVERT, Inversion, invert};
@@ -240,16 +242,6 @@ impl Best {
     }
 }
 
-/// What one attack costs per image, in passes through the network; less where images that are
-/// misclassified already drop out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Forward passes.
-    pub forwards: i64,
-    /// Backward passes to the images.
-    pub backwards: i64,
-}
-
 /// An attack.
 pub trait Attack {
     /// Perturbs a batch.
@@ -257,8 +249,8 @@ pub trait Attack {
     /// # Errors
     /// The images have the wrong shape; the loss is not finite.
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation>;
-    /// What it costs.
-    fn cost(&self) -> Cost;
+    /// What it costs against a network of so many classes.
+    fn cost(&self, classes: i64) -> Cost;
     /// The set it stays in; of infinite radius where its strength is not one.
     fn ball(&self) -> NormBall;
     /// Its strength, for people.

@@ -1,13 +1,15 @@
-//! Parity with foolbox and torchattacks in f64: `tests/parity/attacks.py`.
+//! Parity in f64 with foolbox and torchattacks, `tests/parity/attacks.py`, and with the robustness
+//! library, `tests/parity/robustness.py`.
 
 use super::apgd::Apgd;
 use super::laws::attacker;
 use super::losses::{Goal, Loss};
 use super::parity::hashed;
+use super::pgd;
 use super::{Target, Victim};
 use crate::checkpoint;
 use crate::error::Result;
-use crate::registry::Value;
+use crate::registry::{Args, Value};
 use crate::seed::Stream;
 use crate::threat_model::{Norm, NormBall, Start};
 use tch::{Kind, Tensor};
@@ -37,7 +39,10 @@ fn images(count: i64, index: u64) -> (Tensor, Tensor) {
 }
 
 fn expected(name: &str) -> Tensor {
-    let bytes = include_bytes!("../../tests/parity/attacks.safetensors");
+    kept(include_bytes!("../../tests/parity/attacks.safetensors"), name)
+}
+
+fn kept(bytes: &[u8], name: &str) -> Tensor {
     let found = checkpoint::decode(bytes).unwrap().into_iter().find(|(known, _)| known == name);
     found.unwrap().1
 }
@@ -78,6 +83,57 @@ fn steps_with_projection_equal_torchattacks_and_foolbox() {
     // The peer projects to eps, `renorm` of libtorch to eps / (1 + 1e-7 / norm).
     close(&adversarial("pgd", &options("l2", 0.4, 0.15, 7), &batch), "pgd.l2", 1e-7);
     close(&adversarial("pgd", &options("l1", 0.8, 0.3, 4), &batch), "pgd.l1", 1e-8);
+}
+
+/// Every iterate from the same start, and the best of them, of the preset.
+#[test]
+fn preset_robustness_equals_its_library_step_for_step() {
+    let peer = |name: &str| kept(include_bytes!("../../tests/parity/robustness.safetensors"), name);
+    let (x, y, model) = (peer("x"), peer("y"), network());
+    let stream = Stream::new(0, "attack");
+    let target = Target { model: &model, x: &x, y: &y, ids: &[0, 1], stream, eps: None };
+    let noise = wide(5, &[2, 3, 8, 8]);
+    let wide_start = (&noise * 2.0 - 1.0) * 0.06;
+    let normal = (&noise - 0.5) / (Norm::L2.of(&(&noise - 0.5)).unwrap() + 1e-10);
+    for (norm, eps, step_size, moved, random) in
+        [("l2", 1.5, 1.2, normal * 1.5, "sphere"), ("linf", 0.06, 0.05, wide_start, "ball")]
+    {
+        for (goal, class) in [("untargeted", "none"), ("targeted", "least_likely")] {
+            for (start, from) in [("none", "none"), ("random", random)] {
+                let name = format!("{norm}.{goal}.{start}");
+                let iterates = peer(&format!("{name}.iterates"));
+                let run = |steps: i64, keep: &str| {
+                    let options = [
+                        ("preset", "robustness".into()),
+                        ("norm", norm.into()),
+                        ("eps", Value::Float(eps)),
+                        ("step_size", Value::Float(step_size)),
+                        ("steps", Value::Int(steps)),
+                        ("random_start", from.into()),
+                        ("target", class.into()),
+                        ("keep", keep.into()),
+                    ];
+                    let options = options.map(|(key, value)| (key.to_owned(), value)).to_vec();
+                    let args = Args::resolve(&pgd::ENTRY.spec, vec![], options).unwrap();
+                    let pgd = pgd::from_args(&args).unwrap();
+                    let towards = pgd.goal.classes("pgd", &target).unwrap();
+                    assert!(towards.as_ref().is_none_or(|to| *to == peer("target")), "{name}");
+                    let start = match start {
+                        "none" => x.copy(),
+                        _ => (&x + &moved).clamp(0.0, 1.0),
+                    };
+                    pgd.climb(&target, towards.as_ref(), start).unwrap().x
+                };
+                let count = iterates.size()[0];
+                for steps in 0..count {
+                    let apart = (run(steps, "last") - iterates.get(steps)).abs().max();
+                    assert!(apart.double_value(&[]) < 1e-8, "{name} after {steps}: {apart}");
+                }
+                let apart = (run(count - 1, "best") - peer(&format!("{name}.best"))).abs().max();
+                assert!(apart.double_value(&[]) < 1e-8, "{name} best: {apart}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -121,6 +121,10 @@ pub(super) struct Pgd {
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Attack>> {
+    Ok(Rc::new(from_args(args)?))
+}
+
+pub(super) fn from_args(args: &Args) -> Result<Pgd> {
     let pgd = Pgd {
         name: "pgd",
         ball: NormBall::from_args(args)?,
@@ -145,7 +149,7 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
             .at_key("restarts")
             .hint("random_start: \"ball\""));
     }
-    Ok(Rc::new(pgd))
+    Ok(pgd)
 }
 
 fn refuse_unlike_robustness(pgd: &Pgd) -> Result<()> {
@@ -171,7 +175,12 @@ fn refuse_unlike_robustness(pgd: &Pgd) -> Result<()> {
 
 impl Pgd {
     /// The loss that decides between iterates, and the iterate kept, from the start `x`.
-    fn climb(&self, target: &Target<'_>, towards: Option<&Tensor>, mut x: Tensor) -> Result<Best> {
+    pub(super) fn climb(
+        &self,
+        target: &Target<'_>,
+        towards: Option<&Tensor>,
+        mut x: Tensor,
+    ) -> Result<Best> {
         let balls = self.ball.around(target.eps.as_ref())?;
         let mut best = None;
         for step in 0..self.steps {
@@ -218,12 +227,10 @@ impl Attack for Pgd {
         Perturbation::between(&centre, x, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         let last = i64::from(self.keep_best || self.restarts > 1);
-        Cost {
-            forwards: self.restarts * (self.steps + last) + self.goal.forwards(),
-            backwards: self.restarts * self.steps,
-        }
+        let forwards = self.restarts * (self.steps + last) + self.goal.forwards();
+        Cost::of(forwards, self.restarts * self.steps)
     }
 
     fn ball(&self) -> NormBall {
@@ -241,8 +248,10 @@ impl Attack for Pgd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attack::Victim;
     use crate::attack::laws::{attacker, run};
     use crate::attack::linear::linear;
+    use std::cell::RefCell;
 
     fn refusal(options: &[(&str, Value)]) -> String {
         let options =
@@ -280,10 +289,54 @@ mod tests {
                 ("random_start", "ball".into()),
             ];
             let x = run(&attacker("pgd", &options), &model, &batch, 0).adversarial;
-            super::super::Victim::logits(&model, &x).unwrap().double_value(&[0, 1])
+            model.logits(&x).unwrap().double_value(&[0, 1])
         };
         let scores: Vec<f64> = [1, 2, 4, 16].into_iter().map(score).collect();
         assert!(scores.is_sorted() && scores[3] > scores[0], "{scores:?}");
+    }
+
+    /// Two classes with a gradient that is the same everywhere; the margin of each image in each
+    /// pass is that of the script. Keeps what it is shown.
+    struct Scripted(Vec<[f64; 2]>, RefCell<Vec<Tensor>>);
+
+    impl Victim for Scripted {
+        fn logits(&self, x: &Tensor) -> Result<Tensor> {
+            let mut seen = self.1.borrow_mut();
+            let margins = Tensor::from_slice(&self.0[seen.len()]);
+            seen.push(x.detach());
+            let slope = x.flatten(1, -1).sum_dim_intlist([1i64].as_slice(), false, x.kind());
+            let margins = margins + &slope - slope.detach();
+            Ok(Tensor::stack(&[&margins.zeros_like(), &margins], 1))
+        }
+    }
+
+    /// Two restarts of two steps; the loss of class 0 rises with the margin.
+    #[test]
+    fn every_image_keeps_its_best_restart_by_its_own_loss() {
+        // Start, first step, last step; of the other restart too.
+        let script = vec![[0.0, 0.0], [0.0, 9.0], [5.0, 1.0], [0.0, 0.0], [9.0, 0.0], [3.0, 4.0]];
+        for (keep, passes) in [("last", [2, 5]), ("best", [4, 1])] {
+            let model = Scripted(script.clone(), RefCell::default());
+            let x = Tensor::full([2, 1, 3, 4], 0.5, (tch::Kind::Double, tch::Device::Cpu));
+            let options = [
+                ("restarts", Value::Int(2)),
+                ("steps", Value::Int(2)),
+                ("eps", Value::Float(0.3)),
+                ("step_size", Value::Float(0.1)),
+                ("random_start", "ball".into()),
+                ("keep", keep.into()),
+            ];
+            let batch = (x, Tensor::from_slice(&[0i64, 0]));
+            let found = run(&attacker("pgd", &options), &model, &batch, 0).adversarial;
+            let seen = model.1.borrow();
+            assert_eq!(seen.len(), 6, "{keep}");
+            for (image, pass) in passes.into_iter().enumerate() {
+                let row = |of: &Tensor| of.get(image as i64);
+                assert_eq!(row(&found), row(&seen[pass]), "{keep}: image {image}");
+                let others = (0..6).filter(|other| *other != pass);
+                assert!(others.into_iter().all(|other| row(&seen[other]) != row(&found)));
+            }
+        }
     }
 
     #[test]

@@ -279,8 +279,8 @@ impl Attack for Square {
         self.perturb_known(target, &target.logits("square", target.x)?)
     }
 
-    fn cost(&self) -> Cost {
-        Cost { forwards: 2 + self.queries, backwards: 0 }
+    fn cost(&self, _: i64) -> Cost {
+        Cost::of(2 + self.queries, 0)
     }
 
     fn ball(&self) -> NormBall {

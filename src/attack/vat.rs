@@ -82,11 +82,87 @@ impl Attack for Vat {
         Perturbation::between(&centre, x, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
-        Cost { forwards: 1 + self.iterations, backwards: self.iterations }
+    fn cost(&self, _: i64) -> Cost {
+        Cost::of(1 + self.iterations, self.iterations)
     }
 
     fn ball(&self) -> NormBall {
         self.ball
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::Victim;
+    use crate::attack::laws::{attacker, run};
+    use crate::registry::Value;
+    use crate::seed::Stream;
+    use tch::{Device, Kind};
+
+    /// Logits W x in f64, of shapes (C, d) and (N, 1, 3, 4).
+    struct Softmax(Tensor);
+
+    impl Victim for Softmax {
+        fn logits(&self, x: &Tensor) -> Result<Tensor> {
+            Ok(x.f_flatten(1, -1)?.f_matmul(&self.0.f_tr()?)?)
+        }
+    }
+
+    fn drawn(shape: &[i64], seed: i64) -> Tensor {
+        let like = Tensor::zeros([shape[0], 1, shape[1], 1], (Kind::Double, Device::Cpu));
+        let ids: Vec<u64> = (0..shape[0] as u64).collect();
+        normals(&like, &ids, Stream::new(seed, "softmax")).unwrap().view(shape)
+    }
+
+    /// The model, three images, and the Hessian of KL(p(x) || p(x + d)) at d = 0 of each of them:
+    /// W^T (diag(p) - p p^T) W, of shape (N, d, d).
+    fn softmax() -> (Softmax, (Tensor, Tensor), Tensor) {
+        let weights = drawn(&[5, 12], 0);
+        let x = drawn(&[3, 12], 1) * 0.05 + 0.5;
+        let p = x.matmul(&weights.tr()).softmax(1, Kind::Double);
+        let fisher = p.diag_embed(0, -2, -1) - p.unsqueeze(2) * p.unsqueeze(1);
+        let hessian = weights.tr().matmul(&fisher).matmul(&weights);
+        let y = Tensor::from_slice(&[0i64, 1, 2]);
+        (Softmax(weights), (x.view([3, 1, 3, 4]), y), hessian)
+    }
+
+    fn delta(model: &Softmax, batch: &(Tensor, Tensor), iterations: i64) -> Tensor {
+        let options = [
+            ("eps", Value::Float(0.1)),
+            ("iterations", Value::Int(iterations)),
+            ("xi", Value::Float(1e-5)),
+        ];
+        run(&attacker("vat", &options), model, batch, 0).delta.view([3, 12])
+    }
+
+    fn cosines(a: &Tensor, b: &Tensor) -> Tensor {
+        let along = |x: &Tensor| x.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+        along(&(a * b)) / (along(&(a * a)) * along(&(b * b))).sqrt()
+    }
+
+    #[test]
+    fn one_iteration_multiplies_the_draw_by_the_curvature() {
+        let (model, batch, hessian) = softmax();
+        let ids: Vec<u64> = (0..3).map(|id| 100 + 7 * id).collect();
+        let noise = normals(&batch.0, &ids, Stream::new(0, "attack")).unwrap().view([3, 12, 1]);
+        let expected = hessian.matmul(&noise).squeeze_dim(2);
+        let found = cosines(&delta(&model, &batch, 1), &expected);
+        assert!(found.min().double_value(&[]) > 1.0 - 1e-6, "{found}");
+    }
+
+    #[test]
+    fn iterations_end_at_the_first_eigenvector_of_the_curvature_whatever_the_labels() {
+        let (model, batch, hessian) = softmax();
+        let (values, vectors) = hessian.linalg_eigh("L");
+        let (first, gap) = (vectors.select(2, 11), values.select(1, 10) / values.select(1, 11));
+        assert!(gap.max().double_value(&[]) < 0.9, "{gap}");
+        let found = delta(&model, &batch, 200);
+        let cosine = cosines(&found, &first).abs();
+        assert!(cosine.min().double_value(&[]) > 1.0 - 1e-6, "{cosine}");
+        let lengths = found.norm_scalaropt_dim(2.0, [1i64].as_slice(), false);
+        assert!((lengths - 0.1).abs().max().double_value(&[]) < 1e-6);
+        let other = (batch.0.copy(), Tensor::from_slice(&[4i64, 4, 0]));
+        assert_eq!(delta(&model, &other, 200), found);
     }
 }

@@ -10,6 +10,7 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("gains", include_str!("../../stdlib/gains.rhai")),
     ("presets", include_str!("../../stdlib/presets.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
+    ("manipulation", include_str!("../../stdlib/manipulation.rhai")),
     ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
     ("control_data", include_str!("../../stdlib/control_data.rhai")),
     ("controls", include_str!("../../stdlib/controls.rhai")),

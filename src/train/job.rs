@@ -1,5 +1,6 @@
 //! What there is to train: one network, or several in lockstep.
 
+use super::objectives::Size;
 use super::{Arm, Recipe};
 use crate::attack::Attacker;
 use crate::dataset::Split;
@@ -35,6 +36,8 @@ pub struct Part<'a> {
     pub lineage: Rc<Lineage>,
     /// The objective.
     pub arm: &'a Arm,
+    /// How large the network is.
+    pub size: Size,
 }
 
 /// What the store keeps of a training.
@@ -100,7 +103,7 @@ impl Steps {
                 .at_key("accumulate")
                 .hint("an objective that replays its batches updates at each of them"));
         }
-        let stretched = recipe.epochs as f64 * objective.stretch(job.split)?;
+        let stretched = recipe.epochs as f64 * objective.stretch(job.split, part.size)?;
         let epochs = (stretched.round() as i64).max(1);
         let order = Some(Stream::new(0, "order"));
         let batches = loader::batches(job.split.len(), recipe.batch_size as usize, order).len();

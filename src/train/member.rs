@@ -137,14 +137,15 @@ impl Member {
         other: Option<&Batch>,
         place: &Place,
         lead: Option<&Lead>,
-    ) -> Result<Option<Perturbation>> {
+    ) -> Result<Option<Lead>> {
         let objective = &*arm.objective;
+        let progress = self.tally.trained.spent.updates as f64 / place.total.max(1) as f64;
         let moment = Moment {
             network: &self.network,
             batch,
             other,
             stream: place.stream,
-            progress: self.tally.trained.spent.updates as f64 / place.total.max(1) as f64,
+            progress,
             label_smoothing: recipe.label_smoothing,
             lead,
             carried: self.carried.as_ref(),
@@ -163,17 +164,16 @@ impl Member {
             self.diverge();
             return Ok(None);
         }
+        let ball = objective.ball(progress).or(lead.map(|lead| lead.ball));
         if let (true, Some(done)) = (place.first_of_epoch, &step.perturbation) {
-            let own = objective.attack().map(|attacker| attacker.attack.ball());
-            let ball = own.or(lead.map(|lead| lead.ball));
             self.tally.check = Some(self.check(ball, batch, place, done)?);
         }
         if let Some(leaf) = leaf {
             self.carried = Some(objective.carry(&step, &leaf)?);
         }
         self.learn(gradient, batch.ids.len() as i64, recipe, place)?;
-        self.count(&step, loss, batch, objective.passes(), place)?;
-        Ok(step.perturbation)
+        self.count(&step, loss, batch, objective.passes(self.network.classes()), place)?;
+        Ok(step.perturbation.zip(ball).map(|(perturbation, ball)| Lead { perturbation, ball }))
     }
 
     /// What a perturbation within `ball` did to this network before the update.
@@ -265,7 +265,8 @@ impl Member {
         spent.distinct_inputs += ((given + passes.fresh) * count) as u64;
         spent.forwards += (passes.forwards * count) as u64;
         spent.backwards += ((passes.to_images + passes.to_weights) * count) as u64;
-        let through = self.network.multiplications()? * (passes.forwards + passes.to_images);
+        let through = passes.forwards + passes.to_images - passes.elsewhere.passes;
+        let through = self.network.multiplications()? * through + passes.elsewhere.multiplications;
         let back = self.network.backward_multiplications()? * passes.to_weights;
         spent.flops += (through + back) as f64 * count as f64;
         Ok(())

@@ -1,5 +1,7 @@
 //! Training: one loop, and the objectives that say what a step minimises.
 
+#[cfg(test)]
+mod budgets;
 mod curve;
 mod job;
 #[cfg(test)]
@@ -17,13 +19,15 @@ mod recipe;
 mod resume;
 mod schedule;
 mod state;
+#[cfg(test)]
+mod steps;
 mod trained;
 mod trainer;
 
 pub use curve::{EpochPoint, Spent, Status, Trained, Validation};
 pub use job::{Job, Keep, Part};
 pub use lockstep::{LOCKSTEP, lockstep};
-pub use objectives::{Arm, OBJECTIVES, Objective};
+pub use objectives::{Arm, OBJECTIVES, Objective, Size};
 pub use optimizer::Optimizer;
 pub use outcome::Outcome;
 pub use overfit::WeakAttack;

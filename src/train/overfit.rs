@@ -68,7 +68,8 @@ pub(super) fn weak_attack(
     seed: i64,
 ) -> Result<Option<WeakAttack>> {
     let ball = attacker.attack.ball();
-    let climbs = attacker.attack.cost().backwards > 0 && !attacker.attack.is_control();
+    let climbs =
+        attacker.attack.cost(split.classes()).backwards > 0 && !attacker.attack.is_control();
     if !climbs || ball.eps == 0.0 || !ball.eps.is_finite() {
         return Ok(None);
     }
@@ -131,4 +132,40 @@ pub(super) fn attack(name: &str, ball: &NormBall, more: &[(&str, Value)]) -> Res
     let options = options.chain(more.iter().cloned());
     let options = options.map(|(key, value)| (key.to_owned(), value)).collect();
     Attacker::build(entry, &Args::resolve(&entry.spec, Vec::new(), options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of accuracies on clean images, under FGSM, PGD-3 and PGD-50.
+    fn judged([clean, fgsm, own, strong]: [f64; 4]) -> Status {
+        let mut trained = Trained::default();
+        let weak = WeakAttack { images: 256, clean, fgsm, own, strong };
+        trained.judge(weak);
+        assert_eq!(trained.weak_attack, Some(weak));
+        trained.status
+    }
+
+    #[test]
+    fn fgsm_above_clean_or_its_own_attack_far_above_pgd_50_is_overfit() {
+        for honest in [
+            [0.9, 0.5, 0.45, 0.4],
+            // Equal, or apart by a tenth, it may be chance.
+            [0.5, 0.5, 0.4, 0.4],
+            [0.9, 0.6, 0.5, 0.4],
+            // A strong attack that does worse is none.
+            [0.9, 0.5, 0.2, 0.5],
+        ] {
+            assert_eq!(judged(honest), Status::Finished, "{honest:?}");
+        }
+        for overfit in [
+            [0.5, 0.6, 0.4, 0.4],
+            [0.9, 0.8, 0.7, 0.2],
+            [0.9, 0.5, 0.51, 0.4],
+            [0.5, 0.6, 0.9, 0.1],
+        ] {
+            assert_eq!(judged(overfit), Status::Overfit, "{overfit:?}");
+        }
+    }
 }

@@ -36,7 +36,8 @@ fn three_updates(name: &str, recipe: &Recipe) {
     close(&digest_of(&moved, &member.network), &format!("{name}.moved"), 1e-5);
 }
 
-fn recipe(options: &[(&str, Value)]) -> Recipe {
+/// A recipe of three epochs, or with `options`.
+pub(super) fn recipe(options: &[(&str, Value)]) -> Recipe {
     let data = built_named("digits", &[]).unwrap();
     let base = [("epochs", Value::Int(3))];
     let options = base.iter().chain(options);

@@ -3,7 +3,7 @@
 use super::job::{Job, Keep, Part};
 use super::outcome::{Ended, Outcome};
 use super::trainer::stored_weights;
-use super::{Arm, Recipe, Status, Trained, run};
+use super::{Arm, Recipe, Size, Status, Trained, run};
 use crate::attack::Attacker;
 use crate::context::Context;
 use crate::dataset::Dataset;
@@ -267,11 +267,7 @@ impl Course {
         let seed = self.recipe.seed;
         let val = &self.source.val;
         let job = Job {
-            parts: self
-                .networks
-                .iter()
-                .map(|learner| Part { lineage: learner.lineage.clone(), arm: &learner.arm })
-                .collect(),
+            parts: self.networks.iter().map(Learner::part).collect::<Result<_>>()?,
             split: &self.source.train,
             held_out: if val.is_empty() { None } else { Some(val) },
             watch: self.watch.clone(),
@@ -290,6 +286,13 @@ impl Course {
 }
 
 impl Learner {
+    fn part(&self) -> Result<Part<'_>> {
+        let spec = self.before.spec();
+        let multiplications = spec.architecture.multiplications(spec.classes)?;
+        let size = Size { classes: spec.classes, multiplications };
+        Ok(Part { lineage: self.lineage.clone(), arm: &self.arm, size })
+    }
+
     fn at_epoch(&self, updates: u64, network: Option<&Network>) -> Result<Model> {
         let model = self.before.snapshot();
         let network = network.map(Network::copy).transpose()?;

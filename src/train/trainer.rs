@@ -3,7 +3,6 @@
 use super::curve::{EpochPoint, Trained, Validation};
 use super::job::{Job, Keep, Part, Steps};
 use super::member::{Member, Place};
-use super::objectives::Lead;
 use super::outcome::{Ended, Outcome};
 use super::overfit::{self, WeakAttack};
 use super::state::State;
@@ -208,10 +207,8 @@ fn step(
         }
         let done = member.step(part.arm, &job.recipe, batch, other, &place, lead.as_ref())?;
         lost |= is_lead && member.stopped();
-        if let (true, Some(perturbation), Some(attacker)) =
-            (is_lead, done, part.arm.objective.attack())
-        {
-            lead = Some(Lead { perturbation, ball: attacker.attack.ball() });
+        if is_lead {
+            lead = done;
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::lineage::Lineage;
 use crate::model::{Learning, Learns, Model, Network};
 use crate::registry::{Args, Param};
 use crate::seed::Stream;
-use crate::train::{Arm, EpochPoint, Job, Keep, Part, Recipe, Status, interrupted, run};
+use crate::train::{Arm, EpochPoint, Job, Keep, Part, Recipe, Size, Status, interrupted, run};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -61,8 +61,11 @@ impl FineTuning {
         lineage: &Rc<Lineage>,
         on_epoch: OnEpoch,
     ) -> Result<Network> {
+        let classes = target.classes();
+        let multiplications = model.spec().architecture.multiplications(classes)?;
+        let size = Size { classes, multiplications };
         let job = Job {
-            parts: vec![Part { lineage: lineage.clone(), arm: &self.arm }],
+            parts: vec![Part { lineage: lineage.clone(), arm: &self.arm, size }],
             split: &target.train,
             held_out: None,
             watch: (0, None),

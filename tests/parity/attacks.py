@@ -220,4 +220,5 @@ def main():
     fixture.save(__file__, out, tolerance=1e-6, suffix=".safetensors")
 
 
-main()
+if __name__ == "__main__":
+    main()

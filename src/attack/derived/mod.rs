@@ -124,8 +124,8 @@ impl<D: Derivation> Attack for Composed<D> {
         self.derivation.derive(&given, &Clean { x, y, ids, stream, ball: self.ball() })
     }
 
-    fn cost(&self) -> Cost {
-        self.inner.cost()
+    fn cost(&self, classes: i64) -> Cost {
+        self.inner.cost(classes)
     }
 
     fn ball(&self) -> NormBall {

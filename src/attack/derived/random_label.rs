@@ -51,8 +51,8 @@ impl Attack for RandomLabel {
         self.inner.perturb(&Target { y: &y, eps, ..*target })
     }
 
-    fn cost(&self) -> Cost {
-        let inner = self.inner.cost();
+    fn cost(&self, classes: i64) -> Cost {
+        let inner = self.inner.cost(classes);
         Cost { forwards: inner.forwards + Goal::Random.forwards(), ..inner }
     }
 

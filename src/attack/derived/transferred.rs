@@ -20,8 +20,8 @@ pub const ENTRY: Entry<Build> = Entry {
         doc: "Puts on each image the perturbation that another attack makes against `model`. That \
               network is frozen: the one the handle names when the attack is made, in eval mode \
               and f32. The network that is trained or evaluated is never asked, so that training \
-              sees adversarial images of a fixed kind instead of its own. Passes count those of \
-              `model`.",
+              sees adversarial images of a fixed kind instead of its own. Passes and flops count \
+              those of `model`.",
         inputs: &[
             ATTACK,
             Param::input("model", Kind::Handle("model"), "The network under attack."),
@@ -34,7 +34,7 @@ pub const ENTRY: Entry<Build> = Entry {
             shows: "transferred(pgd): l2 eps 0.5",
         },
         cite: "Szegedy et al. 2014, arXiv 1312.6199",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -42,14 +42,22 @@ pub const ENTRY: Entry<Build> = Entry {
 struct Transferred {
     inner: Rc<dyn Attack>,
     model: Model,
+    /// What a forward pass of the model costs.
+    multiplications: i64,
     session: OnceCell<Context>,
     frozen: OnceCell<Folded>,
 }
 
 fn build(args: &Args) -> Result<Rc<dyn Attack>> {
+    let model = args.handle::<Model>("model")?.snapshot();
+    let multiplications = {
+        let spec = model.spec();
+        spec.architecture.multiplications(spec.classes)?
+    };
     Ok(Rc::new(Transferred {
         inner: args.handle::<Attacker>("attack")?.attack,
-        model: args.handle::<Model>("model")?.snapshot(),
+        model,
+        multiplications,
         session: OnceCell::new(),
         frozen: OnceCell::new(),
     }))
@@ -74,8 +82,8 @@ impl Attack for Transferred {
         self.inner.perturb(&Target { model: frozen, eps, ..*target })
     }
 
-    fn cost(&self) -> Cost {
-        self.inner.cost()
+    fn cost(&self, _: i64) -> Cost {
+        self.inner.cost(self.model.spec().classes).through(self.multiplications)
     }
 
     fn ball(&self) -> NormBall {

@@ -217,6 +217,29 @@ mod tests {
         assert!(told, "{masked:?}");
     }
 
+    /// The gradient of the score, or none, of logits that no pixel moves.
+    #[test]
+    fn a_flat_loss_is_told_whatever_the_gradients() {
+        let logits = || Tensor::from_slice(&[0.3f32, 0.1, 0.0]);
+        let flat = checked(|z, _| &z - z.detach() + logits());
+        assert_eq!(
+            (flat.zero_gradients, flat.attack_accuracy, flat.square_accuracy),
+            (0.0, 1.0, 1.0)
+        );
+        let loss = (0.3f64.exp() + 0.1f64.exp() + 1.0).ln() - 0.3;
+        assert!(flat.losses.iter().all(|found| (found - loss).abs() < 1e-6), "{flat:?}");
+        let told = format!(
+            "the mean loss does not rise: {loss:.4} before and {loss:.4} after 20 steps of PGD"
+        );
+        assert_eq!(flat.warnings(), std::slice::from_ref(&told));
+        let dead = checked(|z, _| z * 0.0 + logits());
+        let zero = "the gradient of 100.0% of the images is zero in every pixel";
+        assert_eq!(dead.warnings(), [zero, &told]);
+        // Where the first step is the best, more steps need not raise the loss.
+        let losses = vec![1.0, 1.5, 1.5, 1.5];
+        assert_eq!(MaskingCheck { losses, ..flat }.warnings(), [""; 0]);
+    }
+
     #[test]
     fn random_outputs_and_probabilities_are_told() {
         let random = checked(|z, pass| z + Tensor::from_slice(&[0.0, 0.0, 0.01 * pass as f32]));

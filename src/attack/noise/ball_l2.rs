@@ -50,7 +50,7 @@ impl Attack for BallL2 {
         Perturbation::between(&x, noisy, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -54,7 +54,7 @@ impl Attack for Gaussian {
         Perturbation::between(&x, noisy, &self.ball())
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

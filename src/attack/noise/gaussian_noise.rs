@@ -58,7 +58,7 @@ impl Attack for GaussianNoise {
         Perturbation::between(&x, noisy, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -180,7 +180,7 @@ fn the_worst_of_a_noise_is_its_draw_of_highest_loss() {
         }
     }
     assert_eq!(losses(&found), highest);
-    assert_eq!(worst.attack.cost().forwards, 5);
+    assert_eq!(worst.attack.cost(2).forwards, 5);
 }
 
 #[test]

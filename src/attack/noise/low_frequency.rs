@@ -70,7 +70,7 @@ impl Attack for LowFrequency {
         Perturbation::between(&x, noisy, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -26,7 +26,7 @@ const RENORM: Param = Param::bool(
 );
 
 /// What noise costs.
-const NO_PASS: Cost = Cost { forwards: 0, backwards: 0 };
+const NO_PASS: Cost = Cost::of(0, 0);
 
 /// `x` plus `noise`, clamped to [0,1]; with `renorm` as long in `norm` as the noise.
 fn clamped(norm: Norm, x: &Tensor, noise: &Tensor, renorm: bool) -> Result<Tensor> {

@@ -46,7 +46,7 @@ impl Attack for RademacherLinf {
         Perturbation::between(&x, x.f_add(&noise)?.f_clamp(0.0, 1.0)?, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -52,7 +52,7 @@ impl Attack for SaltPepper {
         Perturbation::between(&x, noisy, &self.ball())
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -45,7 +45,7 @@ impl Attack for UniformLinf {
         Perturbation::between(&x, noisy, &self.ball)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, _: i64) -> Cost {
         NO_PASS
     }
 

@@ -83,9 +83,8 @@ impl Attack for WorstOfNoise {
         Perturbation::between(&centre, x, &self.ball())
     }
 
-    fn cost(&self) -> Cost {
-        let (noise, tries) = (self.noise.cost(), self.tries);
-        Cost { forwards: tries * (noise.forwards + 1), backwards: tries * noise.backwards }
+    fn cost(&self, classes: i64) -> Cost {
+        self.noise.cost(classes).runs(self.tries)
     }
 
     fn ball(&self) -> NormBall {

@@ -1,7 +1,7 @@
 //! Training on the images as they are.
 
-use super::{Arm, Build, Moment, Objective, Passes, Step};
-use crate::attack::{Attacker, Cost};
+use super::{Arm, Build, Moment, Objective, Passes, Size, Step};
+use crate::attack::{Attack, Attacker};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Default, Entry, Example, Home, Kind, Param, Spec};
@@ -14,17 +14,18 @@ struct Clean {
 
 /// Whose cost is matched.
 enum Budget {
-    Attack(Cost),
+    Attack(Rc<dyn Attack>),
     Objective(Rc<dyn Objective>),
 }
 
 impl Budget {
     /// What an update costs, and the number of updates in units of clean training's.
-    fn of(&self, images: &Split) -> Result<(Passes, f64)> {
+    fn of(&self, images: &Split, size: Size) -> Result<(Passes, f64)> {
         Ok(match self {
-            Self::Attack(cost) => (Passes::of_attack(*cost), 1.0),
+            Self::Attack(attack) => (Passes::of_attack(attack.cost(size.classes)), 1.0),
             Self::Objective(other) => {
-                (other.passes(), other.stretch(images)? * other.replays().max(1) as f64)
+                let updates = other.stretch(images, size)? * other.replays().max(1) as f64;
+                (other.passes(size.classes), updates)
             }
         })
     }
@@ -62,14 +63,15 @@ impl Objective for Clean {
         Ok(Step::plain(moment.cross_entropy(&logits)?, logits))
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes::CLEAN
     }
 
-    fn stretch(&self, images: &Split) -> Result<f64> {
+    fn stretch(&self, images: &Split, size: Size) -> Result<f64> {
         let Some((budget, unit)) = &self.budget else { return Ok(1.0) };
-        let (passes, updates) = budget.of(images)?;
+        let (passes, updates) = budget.of(images, size)?;
         let (matched, own) = match unit {
+            Unit::Flops => return Ok(updates * passes.flops(size) / Passes::CLEAN.flops(size)),
             Unit::Updates => (1, 1),
             Unit::Images => (passes.images, 1),
             Unit::DistinctInputs if images.is_random() => (passes.given + passes.fresh, 1),
@@ -85,7 +87,6 @@ impl Objective for Clean {
             }
             Unit::Forwards => (passes.forwards, 1),
             Unit::Passes => (passes.forwards + passes.to_images + passes.to_weights, 2),
-            Unit::Flops => (passes.flops(), 3),
         };
         Ok(updates * matched as f64 / own as f64)
     }
@@ -95,7 +96,7 @@ fn build(args: &Args) -> Result<(Rc<dyn Objective>, String)> {
     let attacker = args.handle_if::<Attacker>("match_budget")?;
     let arm = args.handle_if::<Arm>("match_budget")?;
     let budget = attacker
-        .map(|attacker| Budget::Attack(attacker.attack.cost()))
+        .map(|attacker| Budget::Attack(attacker.attack))
         .or(arm.map(|arm| Budget::Objective(arm.objective)));
     let unit = Unit::named(args.text("unit")?);
     let label = if budget.is_some() { "clean, budget matched" } else { "clean" };

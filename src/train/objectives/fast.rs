@@ -18,8 +18,8 @@ impl Objective for Fast {
         self.perturbed.step(moment)
     }
 
-    fn passes(&self) -> Passes {
-        self.perturbed.passes()
+    fn passes(&self, classes: i64) -> Passes {
+        self.perturbed.passes(classes)
     }
 
     fn attack(&self) -> Option<&Attacker> {
@@ -81,3 +81,48 @@ pub const ENTRY: Entry<Build> = Entry {
     },
     build,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::super::parity::{arm, batch, moment};
+    use super::*;
+    use crate::attack::parity::network;
+    use crate::threat_model::uniforms;
+    use tch::{Reduction, Tensor};
+
+    /// Wong et al.: delta = U(-eps, eps), kept in [0,1]; delta += alpha sign(grad); delta is
+    /// clamped to eps and to [0,1]; the update sees what then are the images.
+    #[test]
+    fn a_step_is_fgsm_from_a_uniform_start_by_hand() {
+        let eps = 0.06;
+        for (step_size, options) in
+            [(0.075, vec![]), (0.02, vec![("step_size", Value::Float(0.02))])]
+        {
+            let (network, batch) = (network(), batch());
+            let moment = moment(&network, &batch);
+            let start = uniforms(&batch.x, &batch.ids, moment.stream).unwrap() * eps;
+            let start = (&batch.x + start).clamp(0.0, 1.0);
+            let leaf = start.copy().set_requires_grad(true);
+            let logits = network.folded().unwrap().logits(&leaf).unwrap();
+            let weight = None::<&Tensor>;
+            let loss = logits.cross_entropy_loss(&batch.y, weight, Reduction::Mean, -100, 0.0);
+            let gradient = Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0);
+            let options =
+                [vec![("eps", Value::Float(eps)), ("guard", Value::Bool(false))], options];
+            let fast = arm("fast", Vec::new(), &options.concat());
+            let step = fast.objective.step(&moment).unwrap();
+            let delta = &start + gradient.sign() * step_size - &batch.x;
+            let expected = (&batch.x + delta.clamp(-eps, eps)).clamp(0.0, 1.0);
+            let found = step.perturbation.unwrap();
+            let apart = (&found.adversarial - &expected).abs().max().double_value(&[]);
+            assert!(apart < 1e-6, "{step_size}: {apart:e}");
+            let inside = found.delta.abs().lt(eps - 1e-4).to_kind(tch::Kind::Double);
+            let share = inside.mean(tch::Kind::Double).double_value(&[]);
+            assert!(share > 0.1 && share < 0.9, "{step_size}: {share} of the pixels inside");
+            let logits = moment.logits(&expected).unwrap();
+            let loss = moment.cross_entropy(&logits).unwrap().double_value(&[]);
+            assert!((step.loss.double_value(&[]) - loss).abs() < 1e-5);
+            assert_eq!(fast.objective.passes(5).forwards, 2);
+        }
+    }
+}

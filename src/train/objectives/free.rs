@@ -1,6 +1,6 @@
 //! Free adversarial training: one backward pass moves weights and perturbations.
 
-use super::{Build, EPS, Moment, NORM, Objective, Passes, Step, ball};
+use super::{Build, EPS, Moment, NORM, Objective, Passes, Size, Step, ball};
 use crate::attack::{Attacker, Perturbation};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ impl Objective for Free {
         Ok(Step { perturbation, leaf: Some(leaf), ..Step::plain(loss, logits) })
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes { to_images: 1, ..Passes::PERTURBED }
     }
 
@@ -67,7 +67,7 @@ impl Objective for Free {
         })
     }
 
-    fn stretch(&self, _: &Split) -> Result<f64> {
+    fn stretch(&self, _: &Split, _: Size) -> Result<f64> {
         Ok(1.0 / self.replays as f64)
     }
 

@@ -25,7 +25,7 @@ impl Objective for GradNorm {
         Ok(Step::plain(moment.cross_entropy(&logits)?.f_add(&penalty)?, logits))
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes { to_images: 1, to_weights: 2, ..Passes::CLEAN }
     }
 }

@@ -243,7 +243,7 @@ impl Objective for Falling {
         Ok(Step::plain(moment.cross_entropy(&logits)? * sign, logits))
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes::CLEAN
     }
 
@@ -338,7 +338,7 @@ impl Objective for Watching {
         Ok(Step::plain(moment.cross_entropy(&logits)?, logits))
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes::CLEAN
     }
 

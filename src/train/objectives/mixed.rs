@@ -1,10 +1,11 @@
 //! Two objectives on the same images.
 
-use super::{Arm, Build, Moment, Objective, Passes, Step};
-use crate::attack::Attacker;
+use super::{Arm, Build, Moment, Objective, Passes, Size, Step};
+use crate::attack::{Attacker, Elsewhere};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Handle, Home, Kind, Param, Spec};
+use crate::threat_model::NormBall;
 use std::rc::Rc;
 use tch::Tensor;
 
@@ -40,8 +41,8 @@ impl Objective for Mixed {
         Ok(Step { y: Some(y), perturbation, ..Step::plain(loss, logits) })
     }
 
-    fn passes(&self) -> Passes {
-        let (a, b) = (self.a.passes(), self.b.passes());
+    fn passes(&self, classes: i64) -> Passes {
+        let (a, b) = (self.a.passes(classes), self.b.passes(classes));
         Passes {
             images: a.images + b.images,
             given: (a.given + b.given).min(self.views()),
@@ -49,11 +50,15 @@ impl Objective for Mixed {
             forwards: a.forwards + b.forwards,
             to_images: a.to_images + b.to_images,
             to_weights: a.to_weights + b.to_weights,
+            elsewhere: Elsewhere {
+                passes: a.elsewhere.passes + b.elsewhere.passes,
+                multiplications: a.elsewhere.multiplications + b.elsewhere.multiplications,
+            },
         }
     }
 
-    fn stretch(&self, images: &Split) -> Result<f64> {
-        if self.a.stretch(images)? != 1.0 || self.b.stretch(images)? != 1.0 {
+    fn stretch(&self, images: &Split, size: Size) -> Result<f64> {
+        if self.a.stretch(images, size)? != 1.0 || self.b.stretch(images, size)? != 1.0 {
             return Err(Error::usage("mixed: expected objectives without a budget")
                 .hint("a budget lengthens the schedule, which the two share"));
         }
@@ -70,6 +75,10 @@ impl Objective for Mixed {
 
     fn attack(&self) -> Option<&Attacker> {
         self.a.attack().or(self.b.attack())
+    }
+
+    fn ball(&self, progress: f64) -> Option<NormBall> {
+        self.a.ball(progress).or(self.b.ball(progress))
     }
 
     fn views(&self) -> i64 {

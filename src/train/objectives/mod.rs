@@ -13,7 +13,7 @@ mod perturbed;
 mod trades;
 mod yoked;
 
-use crate::attack::{Attacker, Cost, Perturbation};
+use crate::attack::{Attacker, Cost, Elsewhere, Perturbation};
 use crate::dataset::{Batch, Split};
 use crate::error::Result;
 use crate::lineage::Lineage;
@@ -33,8 +33,8 @@ pub trait Objective {
     /// Those of the network and the attack; a loss that is not finite has the kind `Diverged`.
     fn step(&self, moment: &Moment<'_>) -> Result<Step>;
 
-    /// What one update costs per image.
-    fn passes(&self) -> Passes;
+    /// What one update costs per image, with a network of so many classes.
+    fn passes(&self, classes: i64) -> Passes;
 
     /// Updates in a row that use the same batch.
     fn replays(&self) -> i64 {
@@ -50,18 +50,25 @@ pub trait Objective {
         Ok(gradient.shallow_clone())
     }
 
-    /// The factor by which a budget or replays lengthen the schedule on these images.
+    /// The factor by which a budget or replays lengthen the schedule of a network of this size on
+    /// these images.
     ///
     /// # Errors
     /// A budget that no length of training spends.
-    fn stretch(&self, images: &Split) -> Result<f64> {
-        let _ = images;
+    fn stretch(&self, images: &Split, size: Size) -> Result<f64> {
+        let _ = (images, size);
         Ok(1.0)
     }
 
     /// The attack it makes the network resist.
     fn attack(&self) -> Option<&Attacker> {
         None
+    }
+
+    /// The ball of its perturbations where this share of the training is done.
+    fn ball(&self, progress: f64) -> Option<NormBall> {
+        let _ = progress;
+        self.attack().map(|attacker| attacker.attack.ball())
     }
 
     /// Whether it trains on what the lead of a lockstep made of the batch.
@@ -156,6 +163,15 @@ impl Step {
     }
 }
 
+/// How large a network in training is.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Its classes.
+    pub classes: i64,
+    /// What one forward pass of an image costs.
+    pub multiplications: i64,
+}
+
 /// What one update costs per image of its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passes {
@@ -171,24 +187,34 @@ pub struct Passes {
     pub to_images: i64,
     /// Backward passes to the weights; one through a gradient counts twice.
     pub to_weights: i64,
+    /// Those of the passes that do not go through the network in training.
+    pub elsewhere: Elsewhere,
 }
 
 impl Passes {
     /// One forward and one backward pass on images as they are.
-    pub const CLEAN: Self =
-        Self { images: 1, given: 1, fresh: 0, forwards: 1, to_images: 0, to_weights: 1 };
+    pub const CLEAN: Self = Self {
+        images: 1,
+        given: 1,
+        fresh: 0,
+        forwards: 1,
+        to_images: 0,
+        to_weights: 1,
+        elsewhere: Elsewhere { passes: 0, multiplications: 0 },
+    };
     /// One forward and one backward pass on images made of them.
     pub const PERTURBED: Self = Self { given: 0, fresh: 1, ..Self::CLEAN };
 
     /// Training on what an attack of this cost makes of the images.
     pub fn of_attack(cost: Cost) -> Self {
-        let forwards = cost.forwards + 1;
-        Self { forwards, to_images: cost.backwards, ..Self::PERTURBED }
+        let Cost { forwards, backwards, elsewhere } = cost;
+        Self { forwards: forwards + 1, to_images: backwards, elsewhere, ..Self::PERTURBED }
     }
 
-    /// Multiplications in units of one forward pass.
-    pub fn flops(&self) -> i64 {
-        self.forwards + self.to_images + 2 * self.to_weights
+    /// Multiplications in units of one forward pass of the network in training.
+    pub fn flops(&self, size: Size) -> f64 {
+        let own = self.forwards + self.to_images - self.elsewhere.passes + 2 * self.to_weights;
+        own as f64 + self.elsewhere.multiplications as f64 / size.multiplications as f64
     }
 }
 

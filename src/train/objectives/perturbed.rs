@@ -5,6 +5,7 @@ use crate::attack::{Attacker, Perturbation, Target};
 use crate::error::Result;
 use crate::model::{Folded, Network};
 use crate::registry::{Args, Entry, Example, Handle, Home, Kind, Param, Spec};
+use crate::threat_model::NormBall;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tch::Tensor;
@@ -20,6 +21,12 @@ impl Perturbed {
     /// Training on `attacker`, whose eps rises over this share of the training.
     pub fn new(attacker: Attacker, eps_warmup: f64) -> Self {
         Self { attacker, eps_warmup, frozen: Frozen::default() }
+    }
+
+    /// The share of eps that it has grown to.
+    fn grown(&self, progress: f64) -> f64 {
+        let grown = progress / self.eps_warmup;
+        if grown < 1.0 { grown } else { 1.0 }
     }
 }
 
@@ -63,7 +70,7 @@ impl Frozen {
 
 impl Objective for Perturbed {
     fn step(&self, moment: &Moment<'_>) -> Result<Step> {
-        let eps = match moment.progress / self.eps_warmup {
+        let eps = match self.grown(moment.progress) {
             grown if grown < 1.0 => {
                 let eps = grown * self.attacker.attack.ball().eps;
                 let options = (moment.batch.x.f_kind()?, moment.batch.x.device());
@@ -77,12 +84,17 @@ impl Objective for Perturbed {
         Ok(Step { perturbation: Some(perturbation), ..Step::plain(loss, logits) })
     }
 
-    fn passes(&self) -> Passes {
-        Passes::of_attack(self.attacker.attack.cost())
+    fn passes(&self, classes: i64) -> Passes {
+        Passes::of_attack(self.attacker.attack.cost(classes))
     }
 
     fn attack(&self) -> Option<&Attacker> {
         Some(&self.attacker)
+    }
+
+    fn ball(&self, progress: f64) -> Option<NormBall> {
+        let ball = self.attacker.attack.ball();
+        Some(NormBall { eps: self.grown(progress) * ball.eps, ..ball })
     }
 }
 

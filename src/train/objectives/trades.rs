@@ -118,7 +118,7 @@ impl Objective for Trades {
         self.descend(moment, adversarial)
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes {
             images: 2,
             given: 1,
@@ -126,6 +126,7 @@ impl Objective for Trades {
             forwards: self.steps + 3,
             to_images: self.steps,
             to_weights: 2,
+            ..Passes::CLEAN
         }
     }
 

@@ -30,7 +30,7 @@ impl Objective for Yoked {
         Ok(Step { perturbation: Some(perturbation), ..Step::plain(loss, logits) })
     }
 
-    fn passes(&self) -> Passes {
+    fn passes(&self, _: i64) -> Passes {
         Passes::PERTURBED
     }
 
