@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::registry::Value;
 use crate::script::binding::{Binder, Call};
 use crate::script::value::from_value;
-use crate::stats::{self, CELLS_MEAN, STATISTICS, SUMMARY, TABLES};
+use crate::stats::{self, CELLS_MEAN, NESTED_GAINS, STATISTICS, SUMMARY, TABLES};
 use rhai::Dynamic;
 
-/// Binds both, and `cells.summary` and `cells.mean`.
+/// Binds both, and `cells.summary`, `cells.mean` and `cells.nested_gains`.
 pub fn bind(binder: &mut Binder) {
     for entry in STATISTICS {
         binder
@@ -46,5 +46,9 @@ pub fn bind(binder: &mut Binder) {
             stats::cells_mean(&cells.records, call.args.text("metric")?, levels)
         };
         call.at(mean()).map(|found| found.map_or(Dynamic::UNIT, Dynamic::from))
+    });
+    binder.method::<Cells>(&NESTED_GAINS, |call: Call| {
+        let cells: Cells = call.receiver()?;
+        call.at(stats::nested_gains(&cells.records, &call.args)).map(from_value)
     });
 }
