@@ -12,6 +12,9 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
     ("small_scale", include_str!("../../stdlib/small_scale.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
+    ("evidence", include_str!("../../stdlib/evidence.rhai")),
+    ("noise_floor", include_str!("../../stdlib/noise_floor.rhai")),
+    ("other_evidence", include_str!("../../stdlib/other_evidence.rhai")),
 ];
 
 /// The path of a module in errors.
