@@ -101,14 +101,14 @@ mod tests {
     use crate::lineage::sha256_hex;
     use std::collections::BTreeSet;
 
-    /// The hash of the one file that both were made of.
+    /// How many of the numbers, and the hash of the one file that these were copied from.
+    const COPIED: usize = 3272;
     const ORIGINAL: &str = "ae1ecc3d5de904aeef26003a4c4f28b8f62bb661df654dc3796b32aebe7db3af";
 
     #[test]
-    fn the_two_files_expand_to_the_one_they_were_copied_from() {
-        let rows = all().unwrap();
-        assert_eq!(rows.len(), 3272);
-        let rows: Vec<&Row> = rows.iter().collect();
+    fn the_two_files_begin_with_the_one_they_were_copied_from() {
+        let rows: Vec<&Row> = all().unwrap().iter().take(COPIED).collect();
+        assert_eq!(rows.len(), COPIED);
         assert_eq!(sha256_hex(expanded(&rows).unwrap().as_bytes()), ORIGINAL);
     }
 

@@ -9,7 +9,7 @@ pub const ENTRY: Entry<Select> = Entry {
         name: "table",
         home: Home::Namespace("published"),
         doc: "Numbers that others published about robust networks and transfer, with their sources.\n\n\
-            3,272 numbers: tables, figures and job files of Salman et al. 2020 (submission, arXiv \
+            3,273 numbers: tables, figures and job files of Salman et al. 2020 (submission, arXiv \
             version and released code), an independent reproduction, and the follow-up of Utrera et \
             al. Every option selects by a column, with a name, a number or a list of them. Numbers \
             are as their sources printed them, most in percent; `src/published/README.md` tells \

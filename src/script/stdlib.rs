@@ -14,6 +14,9 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("salman2020", include_str!("../../stdlib/salman2020.rhai")),
     ("control_data", include_str!("../../stdlib/control_data.rhai")),
     ("controls", include_str!("../../stdlib/controls.rhai")),
+    ("evidence", include_str!("../../stdlib/evidence.rhai")),
+    ("noise_floor", include_str!("../../stdlib/noise_floor.rhai")),
+    ("other_evidence", include_str!("../../stdlib/other_evidence.rhai")),
 ];
 
 /// The path of a module in errors.

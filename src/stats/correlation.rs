@@ -152,6 +152,8 @@ mod tests {
             let found = call(&SPEARMAN, &[&case.x, &case.y], &level).unwrap();
             assert_near(number(&found, "r"), case.rank_r, 1e-12, "rank r");
             assert_near(number(&found, "p"), case.rank_p, 1e-9, "rank p");
+            assert_near(number(&found, "low"), case.rank_low, 1e-9, "rank low");
+            assert_near(number(&found, "high"), case.rank_high, 1e-9, "rank high");
         }
     }
 

@@ -30,7 +30,8 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             First come contrasts of the mean over all remaining axes (targets), then those of each \
             target. Intervals are simultaneous (Bonferroni) over the contrasts of a target, p is \
             corrected by Holm over them. That the `parts` add up to `total` is checked, and the \
-            residual printed. A share of the total (Fieller) is shown only where the total lies \
+            residual printed with the path that they take from arm to arm: along another one the \
+            split would differ. A share of the total (Fieller) is shown only where the total lies \
             two half-widths of its interval from zero. `checks` names for a contrast a metric \
             whose contrast must lie above zero; where it does not, the contrast is not separated \
             from what it controls for.\n\n\
@@ -39,7 +40,9 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             name the arms standard, noise, other_class, within_class, random_sign, same (the yoked \
             followers), pgd, compute_matched, frozen_pgd, grad_norm and damage_matched; `levels` \
             says which level of `by` plays which, and what is not there is left out. Without \
-            followers, same: \"pgd\" closes the two by two.",
+            followers, same: \"pgd\" closes the two by two. From standard over noise to other_class \
+            the parts are sequential; only input and label, the main effects of the two by two, \
+            depend on no order.",
         inputs: &[Param::input("cells", Kind::Handle("cells"), "The cells of a grid.")],
         params: &[
             Param::choice("preset", &["adversarial_transfer"], "Contrasts that have a name."),
@@ -76,12 +79,13 @@ contrasts of a row group (Bonferroni), p (Holm) over the same
 - direction = pgd - noise
 - noise = noise - standard
 - total = noise + direction exactly; residual below 1e-12
+- the split is that of these parts; along another path from arm to arm it would differ
 - a share is shown where the total lies two half-widths of its interval from zero
 - what this does not show: effects of other targets, recipes and sizes of network; a contrast that \
 is not separated, or not matched, does not mean what it is called",
         },
         cite: "",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -93,6 +97,7 @@ mod tests {
     use crate::registry::Value;
     use crate::seed::Stream;
     use crate::stats::Metric;
+    use crate::stats::fixture::{CellsFixture, assert_near, shown};
     use crate::stats::records::tests::grid;
 
     const ARMS: &[&str] =
@@ -155,6 +160,50 @@ mod tests {
                     below 1e-12";
         assert!(notes.iter().any(|note| note == said), "{notes:?}");
         assert!(notes.iter().any(|note| note.contains("beyond the damage")), "{notes:?}");
+    }
+
+    #[test]
+    fn the_path_of_the_parts_is_told_by_the_names_of_the_levels() {
+        let told = |options: &[(&str, Value)]| {
+            let mut records = known(0.0);
+            records.axes[0].levels[2] = "others".to_owned();
+            let notes = decompose(&records, options).unwrap().notes;
+            notes.into_iter().find(|note| note.contains("path"))
+        };
+        let metric = ("metric", Value::from("loss"));
+        let renamed = ("levels", map(&[("other_class", Value::from("others"))]));
+        let preset = told(&[metric.clone(), renamed]).unwrap();
+        assert!(
+            preset.starts_with("path: standard > noise > others > same > pgd, one"),
+            "{preset}"
+        );
+        assert!(preset.contains("only input and label"), "{preset}");
+        // Without other_class the parts do not add up, and there is no path.
+        assert_eq!(told(&[metric]), None);
+    }
+
+    #[test]
+    fn the_table_shows_what_statsmodels_found() {
+        for case in CellsFixture::read().decompositions {
+            let seeds = &["0", "1", "2", "3", "4", "5"][..case.values[0].len()];
+            let axes = [("arm", ARMS), ("seed", seeds)];
+            let records = grid(&axes, "loss", |at| case.values[at[0]][at[1]]);
+            let options = [("metric", Value::from("loss")), ("level", Value::from(case.level))];
+            let table = decompose(&records, &options).unwrap();
+            assert_eq!(table.rows.len(), case.contrasts.len());
+            let heading = format!("{} % simultaneous CI", 100.0 * case.level);
+            for (row, expected) in case.contrasts.iter().enumerate() {
+                let numbers = ["difference", &heading].map(|name| shown(column(&table, row, name)));
+                let expected_numbers = [expected.estimate, expected.low, expected.high];
+                for (found, number) in numbers.concat().iter().zip(expected_numbers) {
+                    assert!((found - number).abs() <= 6e-4 * number.abs(), "{found} for {number}");
+                }
+                match column(&table, row, "p (Holm)") {
+                    "<0.001" => assert!(expected.holm < 0.001),
+                    p => assert_near(shown(p)[0], expected.holm, 6e-4, "p (Holm)"),
+                }
+            }
+        }
     }
 
     #[test]

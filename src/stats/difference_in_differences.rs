@@ -149,7 +149,40 @@ two-sided t test with n - 1 degrees of freedom",
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Value;
+    use crate::stats::fixture::{CellsFixture, assert_near, shown};
     use crate::stats::records::tests::grid;
+
+    const LEVELS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
+
+    #[test]
+    fn estimates_intervals_and_tests_agree_with_statsmodels_and_scipy() {
+        const SPEC: Spec = Spec { inputs: &[], ..ENTRY.spec };
+        for case in CellsFixture::read().differences {
+            let (arms, at, seeds) =
+                (case.values.len(), case.values[0].len(), case.values[0][0].len());
+            let axes =
+                [("arm", &LEVELS[..arms]), ("size", &LEVELS[..at]), ("seed", &LEVELS[..seeds])];
+            let records = grid(&axes, "loss", |at| case.values[at[0]][at[1]][at[2]]);
+            let options = [("by", "arm"), ("baseline", "0"), ("across", "size"), ("from", "0")];
+            let options = options.map(|(key, value)| (key.to_owned(), Value::from(value)));
+            let more = [("metric", Value::from("loss")), ("level", Value::from(case.level))];
+            let more = more.map(|(key, value)| (key.to_owned(), value));
+            let args = Args::resolve(&SPEC, vec![], [&options[..], &more[..]].concat()).unwrap();
+            let table = build(&records, &args).unwrap();
+            let found = gaps(&records, Arms::read(&records, &args).unwrap(), 1, 0, "loss");
+            assert_eq!((found.len(), table.rows.len()), (case.rows.len(), case.rows.len()));
+            for ((gap, row), expected) in found.iter().zip(&table.rows).zip(&case.rows) {
+                assert_eq!((gap.level, gap.at), (expected.arm, expected.at));
+                let interval = gap.interval(case.level).unwrap();
+                assert_near(mean(&gap.values).unwrap(), expected.estimate, 1e-9, "estimate");
+                assert_near(interval.low, expected.low, 1e-9, "low");
+                assert_near(interval.high, expected.high, 1e-9, "high");
+                assert_near(gap.p().unwrap(), expected.p, 1e-9, "p");
+                assert_near(shown(&row[6])[0], expected.holm, 6e-4, "p (Holm)");
+            }
+        }
+    }
 
     #[test]
     fn shared_effects_of_arm_size_and_seed_cancel_and_the_interaction_stays() {

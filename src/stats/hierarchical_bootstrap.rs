@@ -44,9 +44,9 @@ impl Pair {
     }
 }
 
-/// The percentile interval of the mean difference: pairs are drawn with replacement, then images
-/// within each pair; how many of those are gained and lost is multinomial.
-fn interval(pairs: &[Pair], level: f64, resamples: usize, stream: Stream) -> Option<Interval> {
+/// Mean differences of resamples: pairs are drawn with replacement, then images within each pair; how
+/// many of those are gained and lost is multinomial.
+fn resampled(pairs: &[Pair], resamples: usize, stream: Stream) -> Vec<f64> {
     let mut draw = stream.generator();
     let mut one = || {
         let mut sum = 0.0;
@@ -60,10 +60,15 @@ fn interval(pairs: &[Pair], level: f64, resamples: usize, stream: Stream) -> Opt
         }
         sum / pairs.len() as f64
     };
+    (0..resamples).map(|_| one()).collect()
+}
+
+/// The percentile interval of the mean difference.
+fn interval(pairs: &[Pair], level: f64, resamples: usize, stream: Stream) -> Option<Interval> {
     if pairs.len() < 2 {
         return None;
     }
-    let mut means: Vec<f64> = (0..resamples).map(|_| one()).collect();
+    let mut means = resampled(pairs, resamples, stream);
     means.sort_by(f64::total_cmp);
     let low = quantile(&means, (1.0 - level) / 2.0)?;
     Some(Interval { low, high: quantile(&means, (1.0 + level) / 2.0)? })
@@ -184,6 +189,48 @@ pub const ENTRY: Entry<Tabulate> = Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::fixture::CellsFixture;
+
+    fn pairs(pairs: &[[u64; 3]]) -> Vec<Pair> {
+        pairs.iter().map(|&[images, gained, lost]| Pair { images, gained, lost }).collect()
+    }
+
+    #[test]
+    fn resamples_are_distributed_as_those_of_single_images_by_numpy() {
+        for case in CellsFixture::read().bootstraps {
+            let mut means = resampled(&pairs(&case.pairs), 40_000, Stream::new(0, "test"));
+            means.sort_by(f64::total_cmp);
+            // Five standard errors of each: of the mean, of the deviation, of a quantile on both sides.
+            let off = (mean(&means).unwrap() - case.mean).abs() / case.sd;
+            assert!(off < 5.0 / 40_000f64.sqrt(), "mean off by {off} sd");
+            let ratio = sd(&means).unwrap() / case.sd;
+            assert!((ratio - 1.0).abs() < 5.0 / 80_000f64.sqrt(), "sd {ratio}");
+            for (share, expected) in case.shares.iter().zip(&case.quantiles) {
+                let off = (quantile(&means, *share).unwrap() - expected).abs() / case.sd;
+                assert!(off < 0.1, "quantile {share} off by {off} sd");
+            }
+        }
+    }
+
+    #[test]
+    fn the_distribution_of_few_images_is_the_enumerated_one() {
+        const RESAMPLES: usize = 40_000;
+        for case in CellsFixture::read().enumerated {
+            let pairs = pairs(&case.pairs);
+            let whole = (pairs.len() as u64 * pairs[0].images) as f64;
+            let sums: Vec<f64> = resampled(&pairs, RESAMPLES, Stream::new(1, "test"))
+                .iter()
+                .map(|mean| (mean * whole).round())
+                .collect();
+            for (sum, expected) in case.sums.iter().zip(&case.probabilities) {
+                let share = sums.iter().filter(|found| *found == sum).count() as f64;
+                let share = share / RESAMPLES as f64;
+                let error = (expected * (1.0 - expected) / RESAMPLES as f64).sqrt();
+                assert!((share - expected).abs() < 5.0 * error, "{sum}: {share} for {expected}");
+            }
+            assert!(sums.iter().all(|sum| case.sums.contains(sum)));
+        }
+    }
 
     const PAIRS: [Pair; 4] = [
         Pair { images: 400, gained: 60, lost: 20 },

@@ -48,6 +48,7 @@ pub use estimate::{Estimate, estimates, replicate_axis};
 pub use holm::holm;
 pub use interval::{Interval, mean, sd, t_interval, two_sided_p};
 pub use linear_fit::line;
+pub use nested_selection::{NESTED_GAINS, nested_gains};
 pub use pairing::{Correction, Pairing};
 #[cfg(test)]
 pub(crate) use records::tests::grid;

@@ -1,61 +1,28 @@
 //! The gain of the best of several levels, chosen on the numbers that are reported, and chosen
 //! elsewhere.
 
-use super::arms::{Arms, BASELINE, BY, Lookup, METRIC, REPLICATES, axis};
+mod gains;
+mod listed;
+
+pub use listed::{NESTED_GAINS, nested_gains};
+
+use super::arms::{BASELINE, BY, METRIC, REPLICATES};
 use super::interval::{Interval, mean, sd, t_interval, two_sided_p};
 use super::records::Records;
 use super::show::{bracketed, or_dash, p_value, place_names, rounded, signed};
 use super::statistic::{LEVEL, Tabulate};
 use super::unit::Unit;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec};
 use crate::table::{Column, Table};
+use gains::{Choice, Gain, Gains};
 use std::collections::BTreeMap;
 
-/// The gains of one replicate, and the level that was chosen without its own numbers.
-struct Gain {
-    naive: f64,
-    nested: f64,
-    chosen: Vec<usize>,
-}
-
-/// How a level is chosen without the numbers that are reported.
-enum Choice<'a> {
-    /// By another metric, of a validation split.
-    Metric(&'a str),
-    /// By the mean over the other levels of this axis.
-    Across(usize),
-}
-
-/// The level with the greatest value; of equals the first.
-fn best(levels: &[usize], value: impl Fn(usize) -> Option<f64>) -> Option<usize> {
-    let mut found: Option<(usize, f64)> = None;
-    for level in levels {
-        let value = value(*level)?;
-        if found.is_none_or(|(_, highest)| value > highest) {
-            found = Some((*level, value));
-        }
-    }
-    found.map(|(level, _)| level)
-}
-
 fn build(records: &Records, args: &Args) -> Result<Table> {
-    let arms = Arms::read(records, args)?;
-    let choice = choice(records, args, arms)?;
+    let all = Gains::read(records, args)?;
+    let Gains { arms, ref rest, .. } = all;
     let (metric, level) = (args.text("metric")?, args.float("level")?);
     let unit = Unit::of(records, metric);
-    let used: Vec<usize> = match choice {
-        Choice::Metric(_) => vec![arms.by, arms.replicate],
-        Choice::Across(across) => vec![arms.by, arms.replicate, across],
-    };
-    let rest = records.other_axes(&used);
-    let axes = [rest.as_slice(), &used].concat();
-    let lookup = Lookup::new(records, axes.clone(), metric);
-    let selecting = match choice {
-        Choice::Metric(select) => Lookup::new(records, axes, select),
-        Choice::Across(_) => Lookup::new(records, axes, metric),
-    };
-    let levels = arms.others(records);
 
     let (by, replicate) = (records.axis_name(arms.by), records.axis_name(arms.replicate));
     let baseline = records.level_name(arms.by, arms.baseline);
@@ -71,22 +38,11 @@ fn build(records: &Records, args: &Args) -> Result<Table> {
     };
     let title = format!("gain in {metric}{of} of the best {by} over {baseline}");
     let mut table = Table::new(title, columns);
-    for place in records.places(&rest) {
+    for place in records.places(rest) {
         let replicates = records.places(&[arms.replicate]).concat();
-        let gains: Vec<Gain> = replicates
-            .into_iter()
-            .filter_map(|one| {
-                let at = |by: usize| [place.as_slice(), &[by, one]].concat();
-                match choice {
-                    Choice::Metric(_) => by_metric(&lookup, &selecting, arms, &levels, at),
-                    Choice::Across(across) => {
-                        let folds = records.places(&[across]).concat();
-                        across_folds(&lookup, arms, &levels, &folds, at)
-                    }
-                }
-            })
-            .collect();
-        let mut row = place_names(records, &rest, &place);
+        let gains: Vec<Gain> =
+            replicates.into_iter().filter_map(|one| all.of(&place, one)).collect();
+        let mut row = place_names(records, rest, &place);
         row.extend(numbers_of(&gains, unit, level));
         row.push(counted(records, arms.by, &gains));
         table.rows.push(row);
@@ -95,7 +51,7 @@ fn build(records: &Records, args: &Args) -> Result<Table> {
         "naive: the best {by} is chosen on the very numbers that are reported, which is above the \
          baseline by chance alone"
     ));
-    table.notes.push(match choice {
+    table.notes.push(match all.choice {
         Choice::Metric(select) => {
             format!("nested: it is chosen on {select}, {replicate} by {replicate}")
         }
@@ -108,76 +64,6 @@ fn build(records: &Records, args: &Args) -> Result<Table> {
         "mean over {replicate}; t interval and two-sided t test with n - 1 degrees of freedom"
     ));
     Ok(table)
-}
-
-fn choice<'a>(records: &Records, args: &'a Args, arms: Arms) -> Result<Choice<'a>> {
-    let name = "nested_selection";
-    match (args.optional_text("select")?, args.optional_text("across")?) {
-        (Some(select), None) => {
-            records.check_metric(select).map_err(|error| error.within(name).at_key("select"))?;
-            Ok(Choice::Metric(select))
-        }
-        (None, Some(_)) => {
-            let across = axis(records, args, "across")?;
-            if across == arms.by || across == arms.replicate {
-                return Err(
-                    Error::usage(format!("{name}: across is by or replicate")).at_key("across")
-                );
-            }
-            if records.axes.get(across).map_or(0, |axis| axis.levels.len()) < 2 {
-                return Err(Error::usage(format!(
-                    "{name}: expected at least 2 levels of {}, found 1",
-                    records.axis_name(across)
-                ))
-                .at_key("across"));
-            }
-            Ok(Choice::Across(across))
-        }
-        _ => Err(Error::usage(format!("{name}: expected either select or across"))
-            .at_key("select")
-            .hint("select: a metric of a validation split; across: an axis, e.g. \"arch\"")),
-    }
-}
-
-fn by_metric(
-    lookup: &Lookup<'_>,
-    selecting: &Lookup<'_>,
-    arms: Arms,
-    levels: &[usize],
-    at: impl Fn(usize) -> Vec<usize>,
-) -> Option<Gain> {
-    let base = lookup.number(&at(arms.baseline))?;
-    let naive = best(levels, |level| lookup.number(&at(level)))?;
-    let chosen = best(levels, |level| selecting.number(&at(level)))?;
-    Some(Gain {
-        naive: lookup.number(&at(naive))? - base,
-        nested: lookup.number(&at(chosen))? - base,
-        chosen: vec![chosen],
-    })
-}
-
-fn across_folds(
-    lookup: &Lookup<'_>,
-    arms: Arms,
-    levels: &[usize],
-    folds: &[usize],
-    at: impl Fn(usize) -> Vec<usize>,
-) -> Option<Gain> {
-    let number = |level: usize, fold: usize| lookup.number(&[at(level), vec![fold]].concat());
-    let (mut naive, mut nested, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
-    for fold in folds {
-        let base = number(arms.baseline, *fold)?;
-        let on_itself = best(levels, |level| number(level, *fold))?;
-        let elsewhere = |level: usize| {
-            let others = folds.iter().filter(|other| *other != fold);
-            mean(&others.map(|other| number(level, *other)).collect::<Option<Vec<_>>>()?)
-        };
-        let on_others = best(levels, elsewhere)?;
-        naive.push(number(on_itself, *fold)? - base);
-        nested.push(number(on_others, *fold)? - base);
-        chosen.push(on_others);
-    }
-    Some(Gain { naive: mean(&naive)?, nested: mean(&nested)?, chosen })
 }
 
 fn numbers_of(gains: &[Gain], unit: Unit, level: f64) -> Vec<String> {
@@ -221,6 +107,10 @@ fn counted(records: &Records, by: usize, gains: &[Gain]) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+const SELECT: Param =
+    Param::optional("select", Kind::Text, "Metric of a validation split to choose by.");
+const ACROSS: Param = Param::optional("across", Kind::Text, "Axis whose other levels choose.");
+
 /// `stats::nested_selection`.
 pub const ENTRY: Entry<Tabulate> = Entry {
     spec: Spec {
@@ -233,15 +123,7 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             its other levels. The baseline itself is never chosen. Gains are means over \
             replicates, with t intervals; a replicate that lacks a cell is left out.",
         inputs: &[Param::input("cells", Kind::Handle("cells"), "The cells of a grid.")],
-        params: &[
-            BASELINE,
-            BY,
-            Param::optional("select", Kind::Text, "Metric of a validation split to choose by."),
-            Param::optional("across", Kind::Text, "Axis whose other levels choose."),
-            METRIC,
-            REPLICATES,
-            LEVEL,
-        ],
+        params: &[BASELINE, BY, SELECT, ACROSS, METRIC, REPLICATES, LEVEL],
         returns: "table",
         example: Example {
             code: "let test = #{ a: [0.60, 0.61], b: [0.62, 0.60], c: [0.58, 0.65] };\n\
@@ -268,9 +150,13 @@ by chance alone
 
 #[cfg(test)]
 mod tests {
+    use super::gains::across_folds;
     use super::*;
     use crate::registry::Value;
     use crate::seed::Stream;
+    use crate::stats::Metric;
+    use crate::stats::arms::{Arms, Lookup};
+    use crate::stats::fixture::{CellsFixture, Choices, assert_near, shown};
     use crate::stats::records::tests::grid;
 
     const AXES: &[(&str, &[&str])] = &[
@@ -284,6 +170,60 @@ mod tests {
         let lookup = Lookup::new(records, vec![0, 2, 1], "loss");
         let one = |set| across_folds(&lookup, arms, &[1, 2, 3, 4], &[0, 1, 2], |by| vec![by, set]);
         (0..8).map(|set| one(set).unwrap()).collect()
+    }
+
+    const SPEC: Spec = Spec { inputs: &[], ..ENTRY.spec };
+    const LEVELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+    /// The first row of the table shows these numbers, to four digits.
+    fn assert_shows(table: &Table, expected: &Choices, counts: &[usize]) {
+        let row = &table.rows[0];
+        for (place, found) in [(0, &expected.naive), (2, &expected.nested)] {
+            let numbers = [shown(&row[place]), shown(&row[place + 1])].concat();
+            for (number, expected) in numbers.iter().zip([found.mean, found.low, found.high]) {
+                assert!((number - expected).abs() <= 6e-4 * expected.abs(), "{row:?}: {expected}");
+            }
+        }
+        assert_near(shown(&row[5])[0], expected.nested.p, 6e-4, "p");
+        let chosen = row[6].split(", ").map(|one| match one.split_once(" (") {
+            Some((level, count)) => (level, count.trim_end_matches(')').parse().unwrap()),
+            None => (one, 1),
+        });
+        let mut found = vec![0; counts.len()];
+        for (level, count) in chosen {
+            found[level.parse::<usize>().unwrap()] = count;
+        }
+        assert_eq!(found, counts);
+    }
+
+    #[test]
+    fn both_choices_agree_with_numpy_and_scipy() {
+        for case in CellsFixture::read().selections {
+            let (levels, folds, seeds) =
+                (case.values.len(), case.values[0].len(), case.values[0][0].len());
+            let axes = [
+                ("eps", &LEVELS[..levels]),
+                ("arch", &LEVELS[..folds]),
+                ("seed", &LEVELS[..seeds]),
+            ];
+            let mut records = grid(&axes, "loss", |at| case.values[at[0]][at[1]][at[2]]);
+            for row in &mut records.rows {
+                let choosing = case.choosing[row.levels[0]][row.levels[1]][row.levels[2]];
+                row.metrics.insert("choosing".to_owned(), Metric::Number(choosing));
+            }
+            let tabulated = |how: &str, of: &str| {
+                let options = [("by", "eps"), ("baseline", "0"), ("metric", "loss"), (how, of)];
+                let mut options: Vec<(String, Value)> =
+                    options.map(|(key, value)| (key.to_owned(), Value::from(value))).into();
+                options.push(("level".to_owned(), Value::from(case.level)));
+                build(&records, &Args::resolve(&SPEC, vec![], options).unwrap()).unwrap()
+            };
+            assert_shows(&tabulated("across", "arch"), &case.across, &case.counts);
+            let mut by_metric = tabulated("select", "choosing");
+            // The folds remain as rows; the fixture has the first.
+            assert_eq!(by_metric.rows[0].remove(0), "0");
+            assert_shows(&by_metric, &case.by_metric, &case.picked);
+        }
     }
 
     #[test]
@@ -317,7 +257,6 @@ mod tests {
                 [("by", "eps"), ("baseline", "0"), ("metric", "loss"), ("replicate", "set")];
             let options = given.iter().chain(more);
             let options = options.map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
-            const SPEC: Spec = Spec { inputs: &[], ..ENTRY.spec };
             let args = Args::resolve(&SPEC, vec![], options.collect()).unwrap();
             build(&records, &args).unwrap_err()
         };

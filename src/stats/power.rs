@@ -145,6 +145,19 @@ mod tests {
     }
 
     #[test]
+    fn detectable_effects_agree_with_statsmodels_and_scipy() {
+        for case in Fixture::read().detectables {
+            let counts =
+                [("replicates", case.replicates), ("arms", case.arms), ("tests", case.tests)];
+            let mut options = vec![("sd", case.sd.into()), ("power", case.power.into())];
+            options.extend(counts.map(|(key, count)| (key, Value::from(count))));
+            let found = call(&ENTRY, &[], &options).unwrap();
+            let ratio = number(&found, "detectable") / case.detectable;
+            assert_near(ratio, 1.0, 1e-6, "detectable");
+        }
+    }
+
+    #[test]
     fn without_an_effect_the_power_is_alpha() {
         for df in [1, 2, 5, 16, 100] {
             assert_near(power(0.0, df, 0.05).unwrap(), 0.05, 1e-7, "power");

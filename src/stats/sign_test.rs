@@ -1,6 +1,6 @@
 //! The sign test: how many of the pairs rise.
 
-use super::statistic::{Finding, PAIRED, Statistic, differences, unreachable};
+use super::statistic::{Finding, PAIRED, Statistic, differences, tolerance, unreachable};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Spec, Value};
 use statrs::distribution::{Binomial, DiscreteCDF};
@@ -28,9 +28,9 @@ pub fn binomial_p(successes: usize, trials: usize) -> f64 {
 }
 
 fn build(args: &Args) -> Result<Value> {
-    let differences = differences(args)?;
-    let above = differences.iter().filter(|difference| **difference > 0.0).count();
-    let below = differences.iter().filter(|difference| **difference < 0.0).count();
+    let (differences, zero) = (differences(args)?, tolerance(args)?);
+    let above = differences.iter().filter(|difference| **difference > zero).count();
+    let below = differences.iter().filter(|difference| **difference < -zero).count();
     let pairs = above + below;
     let smallest = binomial_p(0, pairs);
     Ok(Finding::new()
@@ -50,8 +50,9 @@ pub const ENTRY: Entry<Statistic> = Entry {
         home: Home::Namespace("stats"),
         doc: "The exact two-sided test that differences are as often positive as negative.\n\n\
             Gives #{above, below, n, p, smallest_p, note}: how many differences lie above and below \
-            zero and both together (ties are left out), the p-value, the smallest that so many \
-            pairs can reach, and a note where that is not below 0.05.",
+            zero and both together (what lies within 1e-9 of the greatest number given from zero \
+            is left out), the p-value, the smallest that so many pairs can reach, and a note where \
+            that is not below 0.05.",
         inputs: &PAIRED,
         params: &[],
         returns: "map",
@@ -60,7 +61,7 @@ pub const ENTRY: Entry<Statistic> = Entry {
             shows: "[4, 5, 0.375]",
         },
         cite: "",
-        version: 1,
+        version: 2,
     },
     build,
 };

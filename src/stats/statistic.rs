@@ -90,6 +90,22 @@ pub(super) fn differences(args: &Args) -> Result<Vec<f64>> {
     }
 }
 
+/// Of the greatest number of [`PAIRED`], what is below this is rounding: decimals such as 0.1 are no
+/// binary fractions, and their differences are off by some 1e-16 of them.
+const ROUNDING: f64 = 1e-9;
+
+/// How near differences of [`PAIRED`] must be to count as equal, and to zero to count as none.
+///
+/// # Errors
+/// Internal only.
+pub(super) fn tolerance(args: &Args) -> Result<f64> {
+    let mut numbers = args.floats("values")?;
+    if !matches!(args.value("baseline")?, Value::Unit) {
+        numbers.extend(args.floats("baseline")?);
+    }
+    Ok(ROUNDING * numbers.iter().fold(0.0, |greatest: f64, number| greatest.max(number.abs())))
+}
+
 /// Checks that two lists can be paired.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Wilcoxon's signed-rank test.
 
-use super::rank::midranks;
+use super::rank::midranks_within;
 use super::sign_test::binomial_p;
-use super::statistic::{Finding, PAIRED, Statistic, differences, unreachable};
+use super::statistic::{Finding, PAIRED, Statistic, differences, tolerance, unreachable};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Spec, Value};
 
@@ -10,15 +10,15 @@ use crate::registry::{Args, Entry, Example, Home, Spec, Value};
 const MOST: usize = 300;
 
 /// The sum of the ranks of positive differences, and the two-sided p-value of it over all patterns
-/// of signs; zeros are left out.
-fn signed_ranks(differences: &[f64]) -> (f64, f64) {
-    let moved: Vec<f64> = differences.iter().copied().filter(|value| *value != 0.0).collect();
+/// of signs; sizes that are no further apart than `tolerance` tie.
+fn signed_ranks(moved: &[f64], tolerance: f64) -> (f64, f64) {
     let sizes: Vec<f64> = moved.iter().map(|value| value.abs()).collect();
     // Doubled, ranks of ties are whole numbers too.
-    let ranks: Vec<usize> = midranks(&sizes).iter().map(|rank| (2.0 * rank) as usize).collect();
+    let ranks: Vec<usize> =
+        midranks_within(&sizes, tolerance).iter().map(|rank| (2.0 * rank) as usize).collect();
     let total: usize = ranks.iter().sum();
     let above: usize =
-        ranks.iter().zip(&moved).filter(|(_, value)| **value > 0.0).map(|(rank, _)| rank).sum();
+        ranks.iter().zip(moved).filter(|(_, value)| **value > 0.0).map(|(rank, _)| rank).sum();
     let mut shares = vec![0.0; total + 1];
     shares[0] = 1.0;
     for rank in &ranks {
@@ -32,8 +32,10 @@ fn signed_ranks(differences: &[f64]) -> (f64, f64) {
 }
 
 fn build(args: &Args) -> Result<Value> {
-    let differences = differences(args)?;
-    let pairs = differences.iter().filter(|value| **value != 0.0).count();
+    let tolerance = tolerance(args)?;
+    let mut moved = differences(args)?;
+    moved.retain(|value| value.abs() > tolerance);
+    let pairs = moved.len();
     if pairs > MOST {
         return Err(Error::usage(format!(
             "wilcoxon: expected at most {MOST} pairs, found {pairs}"
@@ -41,7 +43,7 @@ fn build(args: &Args) -> Result<Value> {
         .at_key("values")
         .hint("stats::sign_flip takes any number"));
     }
-    let (above, p) = signed_ranks(&differences);
+    let (above, p) = signed_ranks(&moved, tolerance);
     let smallest = binomial_p(0, pairs);
     Ok(Finding::new()
         .number("rank_sum", above)
@@ -61,7 +63,9 @@ pub const ENTRY: Entry<Statistic> = Entry {
             Gives #{rank_sum, n, p, smallest_p, note}: the sum of the ranks of positive \
             differences, the count of those that are not zero, the two-sided p-value over all \
             patterns of signs (ties share their mean rank), the smallest that so many pairs can \
-            reach, and a note where that is not below 0.05.",
+            reach, and a note where that is not below 0.05. Differences tie, and are zero, within \
+            1e-9 of the greatest number given: 0.3 - 0.2 and 0.2 - 0.1 are equal here, though not as \
+            binary fractions.",
         inputs: &PAIRED,
         params: &[],
         returns: "map",
@@ -71,7 +75,7 @@ pub const ENTRY: Entry<Statistic> = Entry {
             shows: "[26.0, 7, 0.046875]",
         },
         cite: "Wilcoxon 1945, Individual comparisons by ranking methods",
-        version: 1,
+        version: 2,
     },
     build,
 };
@@ -87,6 +91,27 @@ mod tests {
         for case in Fixture::read().paired {
             let found = call(&ENTRY, &[&case.values], &[]).unwrap();
             assert_near(number(&found, "p"), case.wilcoxon_p, 1e-12, "p");
+        }
+    }
+
+    #[test]
+    fn differences_of_decimals_tie_as_if_they_were_exact() {
+        for case in Fixture::read().near_ties {
+            let found = call(&ENTRY, &[&case.arm, &case.base], &[]).unwrap();
+            assert_eq!(number(&found, "n"), case.n as f64);
+            assert_near(number(&found, "p"), case.p, 1e-12, "p");
+            let signs = call(&super::super::sign_test::ENTRY, &[&case.arm, &case.base], &[]);
+            assert_eq!(number(&signs.unwrap(), "n"), case.n as f64);
+        }
+    }
+
+    #[test]
+    fn the_scale_of_the_numbers_changes_nothing() {
+        let (arm, base) = ([79.61, 57.94, 70.6, 64.5], [79.31, 57.64, 70.3, 64.8]);
+        let expected = number(&call(&ENTRY, &[&arm, &base], &[]).unwrap(), "p");
+        for scale in [1e-6, 0.01, 1e6] {
+            let [arm, base] = [arm, base].map(|list| list.map(|value| value * scale));
+            assert_eq!(number(&call(&ENTRY, &[&arm, &base], &[]).unwrap(), "p"), expected);
         }
     }
 

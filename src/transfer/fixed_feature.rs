@@ -39,7 +39,7 @@ impl Method for FixedFeature {
         _: &Rc<Lineage>,
     ) -> Result<Transferred> {
         let _guard = tch::no_grad_guard();
-        let target = self.factors.target(target)?;
+        let target = self.target(target)?;
         let extraction = Extraction::new(context, model, &target, self.factors, self.precision);
         let (x, y) = self.seen(&extraction, &target.train, seed)?;
         let (x_val, y_val) = (extraction.of(&target.val, None)?, labels(&target.val)?);
@@ -76,6 +76,27 @@ impl Method for FixedFeature {
 }
 
 impl FixedFeature {
+    /// The target as views are drawn of it.
+    ///
+    /// # Errors
+    /// Usage: views are asked for of a dataset that has none, or two kinds of them.
+    fn target(&self, target: &Dataset) -> Result<Dataset> {
+        let own = target.has_train_transform();
+        if self.views > 0 && !own && !self.factors.random_crops {
+            return Err(Error::usage(format!(
+                "fixed_feature: views expected crop \"random\" or a dataset with a \
+                 train_transform, found {}",
+                target.name()
+            ))
+            .at_key("views")
+            .hint("crop: \"random\", or leave views out"));
+        }
+        self.factors.target(target).map_err(|error| match own {
+            true => error.hint("crop: \"plain\", views: 4 keeps features of 4 draws of it"),
+            false => error,
+        })
+    }
+
     /// Features and labels of all that training sees of a split.
     fn seen(&self, extraction: &Extraction, split: &Split, seed: i64) -> Result<(Tensor, Tensor)> {
         let mut x = vec![extraction.of(split, None)?];
@@ -170,12 +191,7 @@ fn build(args: &Args) -> Result<Rc<dyn Method>> {
     let views = match (args.optional_int("views")?, factors.random_crops) {
         (None, true) => 4,
         (None, false) => 0,
-        (Some(views), true) => views,
-        (Some(_), false) => {
-            return Err(Error::usage("fixed_feature: views belong to crop \"random\"")
-                .at_key("views")
-                .hint("crop: \"random\", or leave views out"));
-        }
+        (Some(views), _) => views,
     };
     let precision = Precision::of(args)?;
     Ok(Rc::new(FixedFeature { solver, views: views as u64, factors, precision }))
@@ -196,8 +212,8 @@ const PARAMS: [Param; 9] = {
         Param::optional(
             "views",
             Kind::Int { min: 1, max: 1000 },
-            "Random crops of each training image beside the image itself, whose features are kept; 4 \
-             with crop \"random\" if left out.",
+            "Random views of each training image beside the image itself, whose features are kept: with \
+             crop \"random\" such crops (4 if left out), else draws of the dataset's train_transform.",
         ),
         batch_norm,
         crop,
@@ -234,8 +250,21 @@ pub const ENTRY: Entry<Build> = Entry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::factors::Behind;
     use super::*;
+    use crate::dataset::laws::{built_named, context};
+    use crate::model::Statistics;
+    use crate::model::tests::spec;
+    use crate::registry::Value;
+    use crate::transform::{TRANSFORMS, Transform};
     use tch::Kind as Type;
+
+    fn transform(name: &str, options: &[(&str, Value)]) -> Value {
+        let entry = TRANSFORMS.iter().find(|entry| entry.spec.name == name).unwrap();
+        let options = options.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        let args = Args::resolve(&entry.spec, Vec::new(), options.collect()).unwrap();
+        Value::Handle(Rc::new(Transform::build(entry, &args).unwrap()))
+    }
 
     #[test]
     fn a_feature_that_does_not_vary_in_training_is_only_centred() {
@@ -243,6 +272,48 @@ mod tests {
         let other = Tensor::from_slice2(&[[3.0f32, 4.0]]);
         let scaled = Scale::of(&x).unwrap().apply(&other).unwrap();
         assert_eq!(scaled, Tensor::from_slice2(&[[3.0f32, 0.0]]));
+    }
+
+    #[test]
+    fn views_are_draws_of_the_datasets_own_train_transform() {
+        let (context, _folder) = context(None);
+        let options = [("width", 4), ("size", 8), ("channels", 1)];
+        let model =
+            Model::new(spec("resnet8", &options.map(|(key, value)| (key, Value::Int(value)))));
+        let padded = [("size", Value::Int(8)), ("padding", Value::Int(2))];
+        let own =
+            [("limit", Value::Int(40)), ("train_transform", transform("random_crop", &padded))];
+        let (own, plain) =
+            (built_named("digits", &own).unwrap(), built_named("digits", &own[..1]).unwrap());
+        let of = |crop: &str, views: i64| FixedFeature {
+            solver: Solver::Lbfgs,
+            views: views as u64,
+            factors: Factors {
+                statistics: Statistics::Running,
+                random_crops: crop == "random",
+                normaliser: Behind::Source,
+            },
+            precision: Precision::F32,
+        };
+        let seen = |method: &FixedFeature, target: &Dataset| -> Result<Tensor> {
+            let target = method.target(target)?;
+            let extraction =
+                Extraction::new(&context, &model, &target, method.factors, method.precision);
+            Ok(method.seen(&extraction, &target.train, 0)?.0)
+        };
+        let alone = seen(&of("plain", 0), &own).unwrap();
+        let count = alone.size()[0];
+        let with_views = seen(&of("plain", 2), &own).unwrap();
+        assert_eq!(with_views.size()[0], 3 * count);
+        let part = |place: i64| with_views.narrow(0, place * count, count);
+        assert_eq!(part(0), alone);
+        assert!(part(1) != alone && part(1) != part(2));
+        // Features without views know nothing of the transform.
+        assert_eq!(seen(&of("plain", 0), &plain).unwrap(), alone);
+        let refused = |crop, target| seen(&of(crop, 2), target).unwrap_err();
+        assert_eq!(refused("plain", &plain).key(), Some("views"));
+        let twice = refused("random", &own);
+        assert_eq!((twice.key(), twice.hints().len()), (Some("crop"), 2));
     }
 
     /// Features of photographs of ten classes that a trained network never saw, in two sizes of the
@@ -266,6 +337,7 @@ mod tests {
             let right = Vec::<i64>::try_from(right.sum_dim_intlist(1, false, Type::Int64)).unwrap();
             assert_eq!((fits.len(), losses.len(), right.len()), (45, 45, 45));
             for ((fit, loss), right) in fits.iter().zip(losses).zip(right) {
+                assert!(fit.converged, "{name}: stopped at {:e}", fit.lambda);
                 let off = (fit.loss - loss).abs() / loss;
                 assert!(off < 1e-5, "{name}: loss differs by {off:e} at {:e}", fit.lambda);
                 let ours = logistic::logits(fit, &x_test).unwrap().argmax(1, false);

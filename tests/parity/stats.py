@@ -2,14 +2,17 @@
 
 Needs numpy, scipy and statsmodels. Every number in the fixture comes from them, none from
 rtscript: the randomised-block contrasts from an ordinary least squares fit of value ~ arm +
-replicate; corrections, McNemar's test and equivalence from statsmodels; the rest from scipy.
+replicate; corrections, McNemar's test, equivalence and the detectable effect of two arms from
+statsmodels; the interval of a rank correlation from Bonett and Wright's formula on scipy's
+correlation; the rest from scipy.
 """
 
 import numpy as np
 import statsmodels.api as sm
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
 import fixture
@@ -120,6 +123,22 @@ def paired(rng):
         }
 
 
+def near_ties():
+    """Decimals whose differences tie, which binary fractions break; scipy gets them rounded."""
+    for arm, base in [
+        ([79.61, 57.94, 70.6, 64.5, 81.9, 60.3], [79.31, 57.64, 70.3, 64.8, 82.2, 60.0]),
+        ([0.1 + 0.2, 0.7, 0.9, 0.5, 0.85, 0.7, 0.4], [0.3, 0.6, 0.8, 0.4, 0.75, 0.6, 0.3]),
+        (
+            [91.47, 88.02, 75.5, 61.66, 40.11, 33.3, 20.7],
+            [90.12, 86.67, 74.15, 60.31, 41.46, 32.3, 19.35],
+        ),
+    ]:
+        exact = (np.array(arm) - np.array(base)).round(9)
+        moved = exact[exact != 0]
+        test = stats.wilcoxon(moved, method=stats.PermutationMethod(n_resamples=np.inf))
+        yield {"arm": arm, "base": base, "n": int(moved.size), "p": test.pvalue}
+
+
 def mcnemar():
     for both, only_a, only_b in [(10, 3, 9), (0, 0, 7), (5, 20, 21), (2, 40, 12)]:
         table = [[both, only_a], [only_b, 3]]
@@ -133,6 +152,10 @@ def correlations(rng):
         y = (0.5 * x + rng.normal(0, 1, n)).round(decimals)
         linear, rank = stats.pearsonr(x, y), stats.spearmanr(x, y)
         low, high = linear.confidence_interval(level)
+        spread = np.sqrt((1 + rank.statistic**2 / 2) / (n - 3))
+        rank_low, rank_high = np.tanh(
+            stats.norm.interval(level, np.arctanh(rank.statistic), spread)
+        )
         yield {
             "x": x.tolist(),
             "y": y.tolist(),
@@ -143,6 +166,8 @@ def correlations(rng):
             "high": high,
             "rank_r": rank.statistic,
             "rank_p": rank.pvalue,
+            "rank_low": rank_low,
+            "rank_high": rank_high,
         }
 
 
@@ -174,11 +199,41 @@ def equivalences(rng):
         yield {"values": values.tolist(), "margin": margin, "p": p, "low": low, "high": high}
 
 
+def reached(shift, df, alpha):
+    critical = stats.t.ppf(1 - alpha / 2, df)
+    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
+
+
 def powers():
     for shift, df, alpha in [(1.0, 1, 0.05), (2.0, 2, 0.05), (3.0, 5, 0.01), (2.8, 16, 0.05)]:
-        critical = stats.t.ppf(1 - alpha / 2, df)
-        reached = stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)
-        yield {"shift": shift, "df": df, "alpha": alpha, "power": float(reached)}
+        yield {"shift": shift, "df": df, "alpha": alpha, "power": reached(shift, df, alpha)}
+
+
+def detectables():
+    for sd, n, arms, tests, power in [
+        (0.7, 3, 2, 1, 0.8),
+        (0.7, 6, 2, 1, 0.8),
+        (1.0, 10, 2, 8, 0.9),
+        (0.7, 3, 9, 1, 0.8),
+        (0.013, 6, 4, 8, 0.95),
+    ]:
+        alpha, df = 0.05 / tests, (arms - 1) * (n - 1)
+        if arms == 2:
+            size = TTestPower().solve_power(nobs=n, alpha=alpha, power=power)
+            seen = size * sd * np.sqrt(2)
+        else:
+            shift = optimize.brentq(
+                lambda shift: reached(shift, df, alpha) - power, 0.1, 6, xtol=1e-12
+            )
+            seen = shift * sd * np.sqrt(2 / n)
+        yield {
+            "sd": sd,
+            "replicates": n,
+            "arms": arms,
+            "tests": tests,
+            "power": power,
+            "detectable": float(seen),
+        }
 
 
 def main():
@@ -196,6 +251,8 @@ def main():
         "fits": list(fits(rng)),
         "equivalences": list(equivalences(rng)),
         "powers": list(powers()),
+        "detectables": list(detectables()),
+        "near_ties": list(near_ties()),
     }
     fixture.save(__file__, content, tolerance=1e-9, indent=1)
 

@@ -95,12 +95,29 @@ const AXES: Spec = Spec::property(
     },
 );
 
+const CELL_NOTES: Spec = Spec::property(
+    "cells",
+    "notes",
+    "list",
+    "What results of the cells note of themselves, for `report::table` to repeat.\n\nA sentence each \
+     with the number of cells. Tables that statistics make of the cells have them already; a table of \
+     a script's own needs them among its `notes`.",
+    Example {
+        code: "let cells = sweep::grid(#{ a: 0..3 }, |c| #{ b: c.a, notes: \"a pilot\" });\n\
+               cells.notes",
+        shows: "[\"all cells: a pilot\"]",
+    },
+);
+
 /// Binds the sweep and what its cells tell of themselves.
 pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     let (under, running) = (context.clone(), run.clone());
     binder.function(&GRID, move |call| grid(&under, &running, &call));
     handle_type::<Cells>(binder, "cells");
     binder.property(&LEN, |cells: &mut Cells| cells.records.rows.len() as i64);
+    binder.property(&CELL_NOTES, |cells: &mut Cells| -> Array {
+        cells.records.notes().into_iter().map(Dynamic::from).collect()
+    });
     binder.property(&AXES, |cells: &mut Cells| -> Array {
         cells.records.axes.iter().map(|axis| Dynamic::from(axis.name.clone())).collect()
     });

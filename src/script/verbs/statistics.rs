@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 use crate::registry::Value;
 use crate::script::binding::{Binder, Call};
 use crate::script::value::from_value;
-use crate::stats::{self, CELLS_AT, CELLS_MEAN, CELLS_ONLY, STATISTICS, SUMMARY, TABLES};
+use crate::stats::{
+    self, CELLS_AT, CELLS_MEAN, CELLS_ONLY, NESTED_GAINS, STATISTICS, SUMMARY, TABLES,
+};
 use rhai::{Dynamic, Map};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -64,6 +66,10 @@ fn some_cells(binder: &mut Binder) {
         let only = || stats::cells_only(&cells.records, levels(&call, "only")?);
         let records = Rc::new(call.at(only())?);
         Ok(Dynamic::from(Cells { records, lineages: cells.lineages }))
+    });
+    binder.method::<Cells>(&NESTED_GAINS, |call: Call| {
+        let cells: Cells = call.receiver()?;
+        call.at(stats::nested_gains(&cells.records, &call.args)).map(from_value)
     });
 }
 

@@ -60,6 +60,18 @@ const CONTRASTS: &[(&str, Weights, &str, bool)] = &[
     ("beyond the damage", &[("pgd", 1.0), ("damage_matched", -1.0)], "source_accuracy", false),
 ];
 
+/// In which order the parts take the total apart, and which of them depend on it.
+pub(super) fn path(level: impl Fn(&str) -> Option<String>) -> String {
+    let arms = ["standard", "noise", "other_class", "same", "pgd"];
+    let mut levels: Vec<String> = arms.iter().filter_map(|arm| level(arm)).collect();
+    levels.dedup();
+    format!(
+        "path: {}, one after another; along another path perturbation and structure would share \
+         their sum otherwise; only input and label, the main effects of the two by two, have no order",
+        levels.join(" > ")
+    )
+}
+
 /// The contrasts whose arms there are; `level` tells which level plays the part of an arm.
 ///
 /// # Errors
@@ -116,6 +128,7 @@ mod tests {
         };
         let all = contrasts(level).unwrap();
         assert!(all.iter().all(|contrast| contrast.name != "adaptivity"));
+        assert!(path(level).starts_with("path: standard > noise > other_class > pgd, one"));
         let parts: Vec<&Contrast> =
             all.iter().filter(|contrast| PARTS.contains(&contrast.name.as_str())).collect();
         assert!(all[0].is_sum_of(&parts));

@@ -101,7 +101,9 @@ pub(super) fn share(
 mod tests {
     use super::*;
     use crate::seed::Stream;
-    use crate::stats::fixture::{Fixture, assert_near};
+    use crate::stats::decompose::adversarial_transfer::{ARMS, PARTS, contrasts};
+    use crate::stats::decompose::request::together;
+    use crate::stats::fixture::{CellsFixture, Fixture, assert_near};
 
     fn contrast(weights: &[(&str, f64)]) -> Contrast {
         let weights = weights.iter().map(|(arm, weight)| ((*arm).to_owned(), *weight)).collect();
@@ -124,6 +126,40 @@ mod tests {
                 assert_near(found.estimate, expected.difference, 1e-10, "estimate");
                 assert_near(found.error.unwrap(), expected.error, 1e-10, "error");
                 assert_near(found.p().unwrap(), expected.p, 1e-9, "p");
+            }
+        }
+    }
+
+    #[test]
+    fn contrasts_of_many_arms_and_their_shares_agree_with_statsmodels() {
+        for case in CellsFixture::read().decompositions {
+            let arms = &ARMS[..case.values.len()];
+            let all = contrasts(|arm| arms.contains(&arm).then(|| arm.to_owned())).unwrap();
+            assert_eq!(all.len(), case.contrasts.len());
+            let level = together(case.level, all.len());
+            let values: Values = arms
+                .iter()
+                .zip(&case.values)
+                .map(|(arm, row)| ((*arm).to_owned(), row.iter().copied().map(Some).collect()))
+                .collect();
+            let effects: Vec<Effect> =
+                all.iter().map(|one| Effect::of(one, &values).unwrap()).collect();
+            for (found, expected) in effects.iter().zip(&case.contrasts) {
+                assert_eq!((found.df, found.pooled), (case.df, true));
+                assert_near(found.estimate, expected.estimate, 1e-10, "estimate");
+                assert_near(found.error.unwrap(), expected.error, 1e-10, "error");
+                assert_near(found.p().unwrap(), expected.p, 1e-9, "p");
+                let interval = found.interval(level).unwrap();
+                assert_near(interval.low, expected.low, 1e-8, "low");
+                assert_near(interval.high, expected.high, 1e-8, "high");
+            }
+            let parts = all.iter().zip(&effects);
+            let parts = parts.filter(|(contrast, _)| PARTS.contains(&contrast.name.as_str()));
+            for ((contrast, effect), expected) in parts.zip(&case.shares) {
+                let found = share((effect, contrast), (&effects[0], &all[0]), level).unwrap();
+                assert_near(found.0, expected.share, 1e-10, "share");
+                assert_near(found.1.low, expected.low, 1e-8, "low share");
+                assert_near(found.1.high, expected.high, 1e-8, "high share");
             }
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Request {
     pub(super) contrasts: Vec<Contrast>,
     /// The index of the total, and of the parts that add up to it.
     pub(super) identity: Option<(usize, Vec<usize>)>,
+    /// How the split depends on the order of the parts, where they add up.
+    pub(super) path: Option<String>,
     /// Contrasts of the preset whose arms are missing.
     pub(super) absent: Vec<String>,
     /// The axis of the arms.
@@ -29,11 +31,21 @@ pub(super) struct Request {
     pub(super) level: f64,
 }
 
+/// The coverage of each of `count` intervals that hold together with probability `level`.
+pub(super) fn together(level: f64, count: usize) -> f64 {
+    1.0 - (1.0 - level) / count as f64
+}
+
 fn wrong(key: &str, what: impl std::fmt::Display) -> Error {
     Error::usage(format!("decompose: {what}")).at_key(key)
 }
 
 impl Request {
+    /// The coverage of each interval that gives all of one target the level together (Bonferroni).
+    pub(super) fn together(&self) -> f64 {
+        together(self.level, self.contrasts.len())
+    }
+
     /// Reads the options of `stats::decompose`.
     ///
     /// # Errors
@@ -47,8 +59,8 @@ impl Request {
         }
         let metric = args.text("metric")?.to_owned();
         records.check_metric(&metric).map_err(|error| error.within("decompose"))?;
-        let (mut contrasts, absent, preset) = match args.value("contrasts")? {
-            Value::Map(given) => (given_contrasts(records, by, given)?, Vec::new(), false),
+        let (mut contrasts, absent, path) = match args.value("contrasts")? {
+            Value::Map(given) => (given_contrasts(records, by, given)?, Vec::new(), None),
             Value::Unit => preset(records, by, args.value("levels")?)?,
             other => {
                 let found = other.found();
@@ -60,6 +72,7 @@ impl Request {
             }
         };
         add_checks(&mut contrasts, args.value("checks")?)?;
+        let preset = path.is_some();
         let (total, parts) = match (args.optional_text("total")?, preset) {
             (None, true) => {
                 let parts = adversarial_transfer::PARTS.iter().map(|part| (*part).to_owned());
@@ -69,8 +82,13 @@ impl Request {
             (total, _) => (total.map(str::to_owned), args.texts("parts")?),
         };
         let identity = identity(&contrasts, total.as_deref(), &parts, preset)?;
+        let path = path.unwrap_or_else(|| {
+            "the split is that of these parts; along another path from arm to arm it would differ"
+                .to_owned()
+        });
         Ok(Self {
             contrasts,
+            path: identity.is_some().then_some(path),
             identity,
             absent,
             by,
@@ -120,7 +138,8 @@ fn given_contrasts(
     Ok(found)
 }
 
-type Preset = (Vec<Contrast>, Vec<String>, bool);
+/// Contrasts, those whose arms are missing, and the path of the parts.
+type Preset = (Vec<Contrast>, Vec<String>, Option<String>);
 
 fn preset(records: &Records, by: usize, levels: &Value) -> Result<Preset> {
     let none = BTreeMap::new();
@@ -153,7 +172,7 @@ fn preset(records: &Records, by: usize, levels: &Value) -> Result<Preset> {
     let all = adversarial_transfer::contrasts(|arm| Some(arm.to_owned()))?;
     let missing = all.iter().filter(|known| found.iter().all(|there| there.name != known.name));
     let absent = missing.map(|contrast| contrast.name.clone()).collect();
-    Ok((found, absent, true))
+    Ok((found, absent, Some(adversarial_transfer::path(plays))))
 }
 
 fn add_checks(contrasts: &mut [Contrast], checks: &Value) -> Result<()> {

@@ -86,7 +86,7 @@ pub(super) fn table(records: &Records, request: &Request) -> Table {
     let replicate = records.axis_name(request.replicate);
     let scale = if request.logit { "log odds of " } else { "" };
     let title = format!("decomposition of {scale}{}, paired by {replicate}", request.metric);
-    let together = 1.0 - (1.0 - request.level) / request.contrasts.len() as f64;
+    let together = request.together();
     let heading = format!("{} % simultaneous CI", rounded(100.0 * request.level));
     let mut columns: Vec<Column> =
         rest.iter().map(|axis| Column::words(records.axis_name(*axis))).collect();
@@ -184,6 +184,7 @@ fn notes(request: &Request, residual: Option<f64>, alone: bool, replicate: &str)
                 if gap < 1e-12 { "below 1e-12".to_owned() } else { format!("{gap:.1e}") }
             });
             notes.push(format!("{whole} = {} exactly; residual {gap}", names.join(" + ")));
+            notes.extend(request.path.clone());
             notes.push(
                 "a share is shown where the total lies two half-widths of its interval from zero"
                     .to_owned(),

@@ -64,7 +64,10 @@ pub fn grid(samples: usize) -> Vec<f64> {
     (0..45).map(|i| 10f64.powf(f64::from(i) / 4.0 - 6.0) / samples.max(1) as f64).collect()
 }
 
-/// Fits one classifier for each of `lambdas`, in their order. The tolerance bounds the gradient's
+/// Fits one classifier for each of `lambdas`, in their order. Only they are batched, since all see one
+/// matrix of features: seeds of one source differ in their rows or their network, so in features, scale
+/// and principal axes, and as weights of one matrix they would cost products as long as their union.
+/// The tolerance bounds the gradient's
 /// coordinates on the principal axes and for the bias; where a small lambda meets separable data the
 /// loss itself is smaller, and what is to gain, as a share of it, decides.
 ///
