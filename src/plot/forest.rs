@@ -161,7 +161,8 @@ fn scene(rows: &[Row], title: &str, x_label: &str) -> Result<Scene> {
         scene.text(EDGE, top + 12.0, &title, HEADING, Anchor::Start, Ink::Text);
         top += 34.0;
     }
-    let left = EDGE + gutter + 16.0;
+    // A browser's letters may be wider than those that were measured.
+    let left = EDGE + 1.06 * gutter + 16.0;
     let long = WIDTH - EDGE - NUMBERS - left;
     let height = ROW * rows.len() as f64;
     let range = range(rows);

@@ -55,6 +55,13 @@ const WRITE: Spec = Spec {
             doc: "Axis whose levels the picture compares.",
             label: false,
         },
+        Param {
+            name: "replicate",
+            kind: Kind::Text,
+            default: Default::Text(REPLICATE),
+            doc: "Axis whose levels are independent repetitions.",
+            label: false,
+        },
     ],
     returns: "text",
     example: Example {
@@ -79,12 +86,13 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
 fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     let name = call.args.text("name")?;
     let cells: Cells = call.args.handle("cells")?;
+    let replicate = call.args.text("replicate")?;
     let plot = picture(&cells, &call.args)?;
     let svg = plot::svg(&plot.scene)?;
     let mut parts = vec![Part::Figure(Figure { svg: svg.clone(), caption: plot.caption })];
     let (mut tables, plots) = given(call)?;
     if tables.is_empty() {
-        tables = vec![by_default(&cells, call.args.text("metric")?)?];
+        tables = vec![by_default(&cells, call.args.text("metric")?, replicate)?];
     }
     for plot in plots {
         parts.push(figure(&plot)?);
@@ -94,7 +102,7 @@ fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     parts.push(Part::Heading("Tables".to_owned()));
     parts.extend(tables.into_iter().map(Part::Table));
     let page = Page {
-        scale: scale(&cells.records, &run.params),
+        scale: scale(&cells.records, replicate, &run.params),
         lineages: cells
             .lineages
             .iter()
@@ -151,7 +159,7 @@ fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
     let option = |key: &str| -> Result<(String, Value)> {
         Ok((key.to_owned(), Value::Text(args.text(key)?.to_owned())))
     };
-    let options = vec![option("metric")?, option("by")?];
+    let options = vec![option("metric")?, option("by")?, option("replicate")?];
     let args = Args::resolve(&entry.spec, vec![Value::Handle(Rc::new(cells.clone()))], options)?;
     (entry.build)(&cells.records, &args)
 }
@@ -200,10 +208,10 @@ fn design(records: &Records) -> Table {
     table
 }
 
-fn by_default(cells: &Cells, metric: &str) -> Result<Table> {
+fn by_default(cells: &Cells, metric: &str, replicate: &str) -> Result<Table> {
     let axes = cells.records.axes.iter().map(|axis| axis.name.clone());
-    let by: Vec<String> = axes.filter(|axis| axis != REPLICATE).collect();
-    summary(&cells.records, &by, metric, REPLICATE)
+    let by: Vec<String> = axes.filter(|axis| axis != replicate).collect();
+    summary(&cells.records, &by, metric, replicate)
 }
 
 /// The tables and the plots that the call lists.
@@ -230,18 +238,22 @@ fn given(call: &Call) -> Result<(Vec<Table>, Vec<ScriptPlot>)> {
 }
 
 /// How much the numbers rest on, in a sentence.
-fn scale(records: &Records, params: &[(String, String)]) -> String {
+fn scale(records: &Records, replicate: &str, params: &[(String, String)]) -> String {
     let axes: Vec<String> =
         records.axes.iter().map(|axis| format!("{} {}", axis.levels.len(), axis.name)).collect();
-    let replicates = records.axes.iter().find(|axis| axis.name == REPLICATE);
+    let replicates = records.axes.iter().find(|axis| axis.name == replicate);
     let n = replicates.map_or(1, |axis| axis.levels.len());
+    let what = match replicate {
+        REPLICATE => "independent source networks".to_owned(),
+        other => format!("levels of {other}"),
+    };
     let scale = params
         .iter()
         .find(|(name, _)| name == "scale")
         .map(|(_, value)| format!("Scale {value}. "))
         .unwrap_or_default();
     format!(
-        "{scale}{} cells: {}. Every mean is over n = {n} independent source networks.",
+        "{scale}{} cells: {}. Every mean is over n = {n} {what}.",
         records.rows.len(),
         axes.join(" x ")
     )
