@@ -81,7 +81,7 @@ const IMPORTS: &[Attempt] = &[
     (
         "a_missing_module_says_where_it_looked",
         "import \"sub/none\" as x;",
-        "it is none of stdlib (gains, presets, wording, salman2020, control_data, controls), and there is no file \"in/sub/none.rhai\"",
+        "it is none of stdlib (gains, presets, wording, manipulation, salman2020, control_data, controls, evidence, noise_floor, other_evidence), and there is no file \"in/sub/none.rhai\"",
     ),
     (
         "a_module_sees_no_variable_of_its_importer",

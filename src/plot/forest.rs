@@ -30,8 +30,8 @@ pub const ENTRY: Entry<Picture> = Entry {
         ],
         returns: "plot",
         example: Example {
-            code: "let gains = #{ native: [-2.1, -3.0, -2.4], low: [1.9, 3.2, 2.2] };\n\
-                let rows = gains.keys().map(|name| #{ name: name } + stats::mean(gains[name]));\n\
+            code: "let gains = [[\"native\", [-2.1, -3.0, -2.4]], [\"low\", [1.9, 3.2, 2.2]]];\n\
+                let rows = gains.map(|gain| #{ name: gain[0] } + stats::mean(gain[1]));\n\
                 plot::forest(rows, #{ x_label: \"pgd - standard (points)\" })",
             shows: "forest: pgd - standard (points), 2 rows",
         },
