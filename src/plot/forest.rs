@@ -141,7 +141,7 @@ fn range(rows: &[Row]) -> Range {
         }
     }
     let (from, to) = (from.max(low - reach), to.min(high + reach));
-    let margin = 0.05 * (to - from);
+    let margin = if to > from { 0.05 * (to - from) } else { 1.0 };
     Range { low: from - margin, high: to + margin }
 }
 

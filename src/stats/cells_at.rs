@@ -115,6 +115,6 @@ mod tests {
         assert_eq!(some, "at: expected a level of every axis, found none of seed");
         let list = message(&[("eps", Value::Ints(vec![0]))]);
         assert_eq!(list, "at: eps expected one level, found [0]");
-        assert_eq!(message(&[("eps", Value::Int(1))]), "at: eps has no level 1");
+        assert_eq!(message(&[("eps", Value::Int(250))]), "at: eps has no level 250");
     }
 }

@@ -25,8 +25,8 @@ const WRITE: Spec = Spec {
     home: Home::Namespace("report"),
     doc: "Writes the cells of a study as a table, a picture and a page. NAME.csv holds the cells, \
           NAME.svg and NAME.png the picture, and NAME.html is one page without external resources: \
-          what was asked, the picture, tables, what they do not show, settings, derivations and \
-          environment. Prints where. The same results give the same bytes.",
+          what was asked, the picture, what was varied, tables that a click on a heading sorts, what \
+          they do not show, settings, the script, derivations and environment. Prints where. The same results give the same bytes.",
     inputs: &[
         Param::input("name", Kind::Text, "Name of the files."),
         Param::input("cells", Kind::Handle("cells"), "What a sweep measured."),
