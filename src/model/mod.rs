@@ -2,6 +2,7 @@
 
 mod architecture;
 mod architectures;
+mod at_size;
 mod folded;
 mod forward;
 pub mod graph;
@@ -19,6 +20,7 @@ mod summary;
 
 pub use architecture::{Architecture, Normaliser};
 pub use architectures::MODELS;
+pub use at_size::{AT_SIZE, at_size};
 pub use folded::Folded;
 pub use forward::Draws;
 pub use handle::{Model, Origin};

@@ -8,7 +8,9 @@ use crate::checkpoint::{LOAD, SAVE, load, save};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATE, evaluate};
-use crate::model::{FEATURES, LOGITS, Model, SUMMARY, features, logits, summary};
+use crate::model::{
+    AT_SIZE, FEATURES, LOGITS, Model, SUMMARY, at_size, features, logits, summary,
+};
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;
@@ -86,6 +88,10 @@ pub fn bind(binder: &mut Binder, context: &Context, run: &Rc<RefCell<Run>>) {
     binder.method::<Model>(&BN_RECALIBRATE, move |call: Call| {
         let model: Model = call.receiver()?;
         call.at(bn_recalibrate(&under, &model, &call.args)).map(Dynamic::from)
+    });
+    binder.method::<Model>(&AT_SIZE, move |call: Call| {
+        let model: Model = call.receiver()?;
+        call.at(at_size(&model, &call.args)).map(Dynamic::from)
     });
     let (under, running) = (context.clone(), run.clone());
     binder.function(&LOAD, move |call: Call| {
