@@ -198,7 +198,7 @@ fn controls() -> Result<(), Failed> {
     assert_eq!(matched.len(), 4, "{out}");
     assert!(matched.iter().all(|row| row[1].starts_with("gaussian") && row[8] == "1"), "{out}");
 
-    let (out, _) = run(&lab, "upscaling", &[&one[..], &["protocols=false"]].concat());
+    let (out, _) = run(&lab, "upscaling", &[&one[..], &["protocols=0"]].concat());
     assert!(out.contains("gain of PGD at 32 px beyond that at 224 px"), "{out}");
 
     let short = ["epochs=1", "seeds=1", "arms=2", "attacked=0"];
