@@ -8,9 +8,7 @@ use crate::checkpoint::{LOAD, SAVE, load, save};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::evaluate::{EVALUATE, evaluate};
-use crate::model::{
-    AT_SIZE, FEATURES, LOGITS, Model, SUMMARY, at_size, features, logits, summary,
-};
+use crate::model::{AT_SIZE, FEATURES, LOGITS, Model, SUMMARY, at_size, features, logits, summary};
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::script::binding::{Binder, Call, Outcome};
 use crate::script::failure::stopped;

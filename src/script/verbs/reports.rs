@@ -11,7 +11,7 @@ use crate::report::{Figure, Page, Part, csv, html};
 use crate::script::binding::{Binder, Call};
 use crate::script::param::head_comment;
 use crate::script::run::Run;
-use crate::stats::{REPLICATE, Records, summary};
+use crate::stats::{Metric, REPLICATE, Records, Row, summary};
 use crate::store;
 use crate::table::{Column, Table};
 use rhai::{Array, Dynamic};
@@ -252,8 +252,12 @@ fn scale(records: &Records, replicate: &str, params: &[(String, String)]) -> Str
         .find(|(name, _)| name == "scale")
         .map(|(_, value)| format!("Scale {value}. "))
         .unwrap_or_default();
+    let whole: usize = records.axes.iter().map(|axis| axis.levels.len()).product();
+    let measured = |row: &&Row| row.metrics.values().any(|it| matches!(it, Metric::Number(_)));
+    let complete = records.rows.iter().filter(measured).count() == whole;
+    let at_most = if complete { "" } else { "at most " };
     format!(
-        "{scale}{} cells: {}. Every mean is over n = {n} {what}.",
+        "{scale}{} cells: {}. Every mean is over {at_most}n = {n} {what}.",
         records.rows.len(),
         axes.join(" x ")
     )

@@ -26,8 +26,8 @@ pub(super) struct Effect {
 impl Effect {
     /// Estimates `contrast`; none without a replicate that has all of its arms.
     ///
-    /// The error is that of randomised blocks over all arms of `values` where no cell is missing,
-    /// else the deviation of the contrast itself over the replicates that have it.
+    /// The error is that of randomised blocks over all arms of `values` that have any, where no cell
+    /// of these is missing, else the deviation of the contrast itself over the replicates that have it.
     pub(super) fn of(contrast: &Contrast, values: &Values) -> Option<Self> {
         let arms: Vec<(&Vec<Option<f64>>, f64)> = contrast
             .weights
@@ -40,8 +40,11 @@ impl Effect {
         };
         let found: Vec<f64> = (0..replicates).filter_map(at).collect();
         let estimate = mean(&found)?;
-        let block: Option<Vec<Vec<f64>>> =
-            values.values().map(|values| values.iter().copied().collect()).collect();
+        let block: Option<Vec<Vec<f64>>> = values
+            .values()
+            .filter(|values| values.iter().any(Option::is_some))
+            .map(|values| values.iter().copied().collect())
+            .collect();
         let squares: f64 = arms.iter().map(|(_, weight)| weight * weight).sum();
         let pooled = block
             .and_then(|block| pooled_error(&block))
@@ -170,6 +173,19 @@ mod tests {
         values.get_mut("a").unwrap()[0] = None;
         let found = Effect::of(&contrast(&[("b", 1.0), ("a", -1.0)]), &values).unwrap();
         assert_eq!((found.n, found.df, found.pooled, found.estimate), (2, 1, false, 2.5));
+    }
+
+    #[test]
+    fn an_arm_that_has_no_value_changes_nothing() {
+        let rows = [vec![1.0, 2.0, 4.0], vec![2.0, 4.0, 7.0], vec![3.0, 3.5, 5.0]];
+        let of = |values: &Values| {
+            let found = Effect::of(&contrast(&[("b", 1.0), ("a", -1.0)]), values).unwrap();
+            (found.estimate, found.error, found.df, found.pooled)
+        };
+        let mut diverged = values(&rows);
+        diverged.insert("d".to_owned(), vec![None; 3]);
+        assert_eq!(of(&diverged), of(&values(&rows)));
+        assert!(of(&diverged).3);
     }
 
     #[test]
