@@ -139,6 +139,17 @@ mod tests {
     use super::*;
     use tch::{Device, Kind};
 
+    /// Whether operations of our own round bf16 once here (`avx512.h`).
+    pub fn has_bf16() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        let known = is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bf16");
+        #[cfg(not(target_arch = "x86_64"))]
+        let known = false;
+        known
+    }
+
     #[test]
     fn channels_last_keeps_values_and_moves_channels_inward() {
         let x = Tensor::arange(48, (Kind::Float, Device::Cpu)).reshape([2, 3, 2, 4]);

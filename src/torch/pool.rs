@@ -30,6 +30,7 @@ pub fn max_pool(x: &Tensor, kernel: i64, stride: i64, padding: i64) -> Result<Te
 mod tests {
     use super::*;
     use crate::seed::Stream;
+    use crate::torch::tests::has_bf16;
     use tch::Kind;
 
     #[test]
@@ -59,7 +60,15 @@ mod tests {
             };
             let found = gradient(&found, &ours);
             let expected = gradient(&expected, &theirs);
-            assert_eq!(found, expected.to_kind(Kind::BFloat16));
+            // libtorch's own algorithm rounds after each window that chose a pixel.
+            if has_bf16() {
+                assert_eq!(found, expected.to_kind(Kind::BFloat16));
+            } else {
+                let off = (wide(&found) - &expected).abs().max().double_value(&[]);
+                let windows = (kernel as f64 / stride as f64).ceil().powi(2);
+                let largest = expected.abs().max().double_value(&[]);
+                assert!(off <= windows / 256.0 * largest, "{off} of {largest}");
+            }
         }
     }
 

@@ -191,9 +191,7 @@ fn what_later_readers_send_back_is_summed_with_its_own_gradient() {
         Tensor::run_backward(&[double], &[x], true, false).remove(0)
     };
     for kind in [Kind::Float, Kind::BFloat16] {
-        // Without tiles, which need 16 channels, bf16 is rounded before the sum.
-        let served = |shape: &&[i64; 7]| kind == Kind::Float || shape[1] % 16 == 0;
-        for &[batch, input, output, height, width, size, stride] in SHAPES.iter().filter(served) {
+        for [batch, input, output, height, width, size, stride] in SHAPES {
             let of = |shape: &[i64], seed| random(shape, seed).to_kind(kind);
             let weight = of(&[output, input, size, size], 2) / (input * size * size);
             let kernel = Kernel {
@@ -211,14 +209,19 @@ fn what_later_readers_send_back_is_summed_with_its_own_gradient() {
             let loss = (&y * towards(&y, 3)).sum(kind) + (&passed * towards(&x, 4)).sum(kind);
             let found = gradient(loss, &x);
             let wide = x.detach().to_kind(Kind::Double).set_requires_grad(true);
-            let weight = weight.to_kind(Kind::Double);
-            let exact = reference(&wide, &Kernel { weight: &weight, ..kernel }, None, false);
+            let wide_weight = weight.to_kind(Kind::Double);
+            let exact = reference(&wide, &Kernel { weight: &wide_weight, ..kernel }, None, false);
             let expected = gradient((&exact * towards(&y, 3)).sum(Kind::Double), &wide);
             let expected = expected + towards(&x, 4);
+            // Without tiles, which need 16 channels, bf16 is rounded before the sum, too.
+            let tiles = || Prepared::new(&weight, stride, size / 2, false).unwrap().forward;
+            let off = difference(&found, &expected);
             if kind == Kind::Float {
-                assert!(difference(&found, &expected) < 3e-6, "{input} to {output}");
-            } else {
+                assert!(off < 3e-6, "{input} to {output}: {off}");
+            } else if tiles().is_some() {
                 assert!(roundings(&found, &expected) < 1.1, "{input} to {output}");
+            } else {
+                assert!(off < 3.0 / 256.0, "{input} to {output}: {off}");
             }
             assert_eq!(gradient((&passed * towards(&x, 4)).sum(kind), &x), towards(&x, 4));
         }
