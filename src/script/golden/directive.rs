@@ -15,11 +15,14 @@ pub struct Directives {
     pub data: Vec<String>,
     /// The script that runs in its place.
     pub run: Option<String>,
+    /// Texts; lines of the output that hold one are not compared.
+    pub left_out: Vec<String>,
     /// Params, in order.
     pub set: Vec<(String, String)>,
 }
 
-const KEYS: [&str; 8] = ["rtol", "atol", "exact", "ignore", "needs", "data", "run", "set"];
+const KEYS: [&str; 9] =
+    ["rtol", "atol", "exact", "ignore", "leave_out", "needs", "data", "run", "set"];
 
 impl Directives {
     /// Reads the directives among a script's comments.
@@ -35,7 +38,8 @@ impl Directives {
             let (key, value) = (key.trim(), value.trim());
             let added = if comment.after.is_some() {
                 Err(Error::usage("a directive must stand at the head, found one below code"))
-            } else if keys.contains(&key) && !matches!(key, "set" | "needs" | "data") {
+            } else if keys.contains(&key) && !matches!(key, "set" | "needs" | "data" | "leave_out")
+            {
                 Err(Error::usage(format!("{key} is given twice")))
             } else {
                 read.add(key, value)
@@ -60,8 +64,11 @@ impl Directives {
             ("exact", _) => return Err(expected(key, "no value", value)),
             ("ignore", _) => return Err(expected(key, "intervals", value)),
             ("needs", _) => return Err(expected(key, "cuda", value)),
-            ("data" | "run" | "set", "") => return Err(expected(key, "a value", "none")),
+            ("data" | "run" | "set" | "leave_out", "") => {
+                return Err(expected(key, "a value", "none"));
+            }
             ("data", _) => self.data.extend(list(value)),
+            ("leave_out", _) => self.left_out.push(value.to_owned()),
             ("run", _) => self.run = Some(value.to_owned()),
             ("set", _) => {
                 for pair in list(value) {
@@ -108,11 +115,13 @@ mod tests {
     #[test]
     fn directives_are_read_from_the_head() {
         let source = "//! Head.\n//@ rtol=1e-3\n//@ needs: cuda\n//@ set=a=1,b=x\n//@ set=c=2\n\
-                      //@ data: mnist, cifar10\n//@ run=other.rhai\n//@ ignore: intervals\n1";
+                      //@ data: mnist, cifar10\n//@ run=other.rhai\n//@ ignore: intervals\n\
+                      //@ leave_out: at the edge\n//@ leave_out: worth\n1";
         let found = read(source).unwrap();
         assert_eq!(found.tolerance.rtol, 1e-3);
         assert!(found.needs_cuda && found.tolerance.free_intervals && !found.tolerance.exact);
         assert_eq!(found.data, ["mnist", "cifar10"]);
+        assert_eq!(found.left_out, ["at the edge", "worth"]);
         assert_eq!(found.run.as_deref(), Some("other.rhai"));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(found.set, [pair("a", "1"), pair("b", "x"), pair("c", "2")]);

@@ -29,13 +29,20 @@ impl Golden {
         // What was printed before an unexpected error is not all.
         let whole = ran.end.is_none() || self.expectations.failing.is_some();
         if let Some(output) = self.output.as_ref().filter(|_| whole)
-            && let Some(difference) = difference(output, &ran.printed, tolerance)
+            && let Some(difference) =
+                difference(&self.compared(output), &self.compared(&ran.printed), tolerance)
         {
             let text = format!("{}: another output\n{difference}", self.output_path().display());
             wrong.push(Mismatch { text, blessable: true });
         }
         wrong.extend(self.end(ran).map(|(text, blessable)| Mismatch { text, blessable }));
         wrong
+    }
+
+    /// An output without the lines that are left out.
+    fn compared(&self, output: &str) -> String {
+        let left_out = |line: &&str| self.directives.left_out.iter().any(|it| line.contains(it));
+        output.lines().filter(|line| !left_out(line)).flat_map(|line| [line, "\n"]).collect()
     }
 
     fn end(&self, ran: &Ran) -> Option<(String, bool)> {

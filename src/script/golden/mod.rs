@@ -10,13 +10,15 @@
 //!   the script has no `LINE:COL`.
 //!
 //! The head may hold directives: `//@ rtol=1e-3`, `//@ atol=0.5`, `//@ exact`,
-//! `//@ ignore: intervals`, `//@ needs: cuda`, `//@ data: mnist`, `//@ run=OTHER.rhai` (looked for
-//! in the folder of the script, then in those above it) and `//@ set=NAME=VALUE,...`.
+//! `//@ ignore: intervals`, `//@ leave_out: TEXT`, `//@ needs: cuda`, `//@ data: mnist`,
+//! `//@ run=OTHER.rhai` (looked for in the folder of the script, then in those above it) and
+//! `//@ set=NAME=VALUE,...`.
 //!
 //! Text and whole numbers are compared exactly; a number with a point or an exponent differs by
 //! at most the largest of `atol`, `rtol` times the expected number, and one unit of the last digit
 //! that is written. Runs of spaces count as one. Under `ignore: intervals` the two numbers of
-//! `[a, b]` may be any. `exact` compares to the letter.
+//! `[a, b]` may be any, and lines of the output that hold a text of `leave_out` are not compared:
+//! those that tell an outcome in words or counts, which may differ between CPUs. `exact` compares to the letter.
 //!
 //! A script with marks runs in parts, each up to a mark, in one session: a function is defined
 //! before the first mark that calls it.
