@@ -166,7 +166,7 @@ fn history() -> Result<(), Failed> {
 fn ready() -> Result<(), Failed> {
     let lab = Lab::new();
     let best = |start: &dyn Fn() -> Result<(), Failed>| -> Result<f64, Failed> {
-        let times = (0..5).map(|_| {
+        let times = (0..12).map(|_| {
             let begun = Instant::now();
             start().map(|()| begun.elapsed().as_secs_f64())
         });
