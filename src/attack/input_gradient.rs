@@ -8,6 +8,7 @@ use crate::loader;
 use crate::model::Model;
 use crate::registry::{Args, Example, Home, Kind, Param, Spec};
 use crate::tensor::{Constant, expect_labels};
+use crate::torch;
 use tch::{Device, Reduction, Tensor};
 
 /// `attack::input_gradient(model, images, #{...})`.
@@ -111,7 +112,7 @@ fn gradient(model: &dyn Victim, x: &Tensor, y: &Tensor, loss: Loss) -> Result<Te
         }
         Loss::Logit => logits.f_gather(1, &y.f_unsqueeze(1)?, false)?.f_sum(tch::Kind::Float)?,
     };
-    let gradient = Tensor::f_run_backward(&[&sum], &[&leaf], false, false)?.pop();
+    let gradient = torch::gradients(&sum, &[&leaf], false, false)?.pop();
     let gradient = gradient
         .filter(Tensor::defined)
         .ok_or_else(|| Error::internal("input_gradient: the loss does not depend on the image"))?;

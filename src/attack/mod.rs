@@ -48,6 +48,7 @@ use crate::model::Folded;
 use crate::registry::{Args, Entry, Handle, Kind};
 use crate::seed::Stream;
 use crate::threat_model::{NormBall, ThreatModel};
+use crate::torch;
 use derived::{
     phase_scrambled, random_label, random_sign, shuffled, signed, targeted_random, transferred,
 };
@@ -141,7 +142,7 @@ impl Target<'_> {
 
 /// The gradient of `value` in `leaf`; `again` keeps the graph for another.
 fn slope(attack: &str, value: &Tensor, leaf: &Tensor, again: bool) -> Result<Tensor> {
-    Tensor::f_run_backward(&[value], &[leaf], again, false)?
+    torch::gradients(value, &[leaf], again, false)?
         .pop()
         .filter(Tensor::defined)
         .ok_or_else(|| Error::internal(format!("{attack}: the loss does not depend on the image")))

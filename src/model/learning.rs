@@ -4,6 +4,7 @@ use super::architecture::Architecture;
 use super::graph::LayerKind;
 use super::network::Network;
 use crate::error::{Error, Result};
+use crate::torch;
 use tch::{Kind, Tensor, no_grad_guard};
 
 /// Where in the flat parameters something lies: its start and its length.
@@ -126,7 +127,7 @@ impl Network {
             .filter(|parameter| parameter.requires_grad())
             .collect();
         let wanted: Vec<&Tensor> = parameters.iter().copied().chain(leaf).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &wanted, false, false)?;
+        let gradients = torch::gradients(loss, &wanted, false, false)?;
         let of_leaf = leaf.and(gradients.last()).filter(|gradient| gradient.defined());
         if leaf.is_some() && of_leaf.is_none() {
             return Err(Error::internal("model: the loss does not depend on the leaf"));

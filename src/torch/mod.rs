@@ -6,6 +6,7 @@
 mod bytes;
 mod convolution;
 mod cuda;
+mod gradient;
 mod norm;
 pub mod optimizer;
 mod pool;
@@ -13,6 +14,7 @@ mod pool;
 pub use bytes::from_bytes;
 pub use convolution::{Kernel, Prepared, convolution, passing_convolution};
 pub use cuda::load_cuda;
+pub use gradient::gradients;
 pub use norm::{Norm, batch_norm};
 pub use pool::max_pool;
 

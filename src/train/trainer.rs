@@ -28,12 +28,22 @@ const EVALUATED: usize = 256;
 /// on a stored result it is replayed without a network.
 pub type OnEpoch<'a> = &'a mut dyn FnMut(usize, &EpochPoint, u64, Option<&Network>) -> Result<()>;
 
-/// Trains, resumes, or finds the stored result. `start` makes the network of a part.
+/// Trains, resumes, or finds the stored result. `start` makes the network of a part. Gradients are
+/// tracked even where the caller needs none: weights may be made again in the middle of a transfer.
 ///
 /// # Errors
 /// A store that cannot be read or written, a partial run of another environment, and whatever
 /// the objectives or the callback refuse.
 pub fn run(
+    context: &Context,
+    job: &Job,
+    start: &dyn Fn(usize) -> Result<Network>,
+    on_epoch: OnEpoch,
+) -> Result<Outcome> {
+    tch::with_grad(|| tracked(context, job, start, on_epoch))
+}
+
+fn tracked(
     context: &Context,
     job: &Job,
     start: &dyn Fn(usize) -> Result<Network>,

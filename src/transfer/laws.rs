@@ -11,7 +11,7 @@ use crate::lineage::Lineage;
 use crate::model::tests::spec;
 use crate::model::{Learns, Model, Statistics};
 use crate::registry::{Args, Default, Handle, Kind, Param, Value};
-use crate::train::{Arm, Optimizer, Recipe, Schedule, TRAIN, train};
+use crate::train::{Arm, OBJECTIVES, Optimizer, Recipe, Schedule, TRAIN, train};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -47,12 +47,17 @@ fn digits(limit: i64) -> Dataset {
     built_named("digits", &options).unwrap()
 }
 
+/// Protocols that choose on validation images and train nothing in the network.
+const ON_FEATURES: [&str; 3] = ["fixed_feature", "few_shot", "knn"];
+
 /// Options with which a protocol takes a moment.
 fn quick(param: &Param) -> Option<Value> {
     match param.name {
         "epochs" => Some(Value::Int(3)),
         "batch_size" => Some(Value::Int(16)),
         "k" => Some(Value::Floats(vec![1.0, 5.0, 20.0])),
+        "per_class" => Some(Value::Int(2)),
+        "draws" => Some(Value::Int(1)),
         _ => None,
     }
 }
@@ -162,7 +167,7 @@ fn a_target_without_validation_images_is_told_by_the_protocols_that_choose_on_th
     for (name, options) in all() {
         let (context, _folder) = context(None);
         let found = transferred(&context, &model(), &target, (&protocol(name, &options), 0));
-        if matches!(name, "fixed_feature" | "knn") {
+        if ON_FEATURES.contains(&name) {
             let message = found.unwrap_err().to_string();
             assert_eq!(message, "transfer: expected images, found none in digits.val");
         } else {
@@ -180,7 +185,7 @@ fn validation_images_of_few_shot_data_change_nothing_but_the_choice() {
         let protocol = protocol(name, &options);
         let (context, _folder) = context(None);
         // One that chooses among many takes more turns until two choose alike.
-        let turns = if name == "fixed_feature" { 10 } else { 3 };
+        let turns = if ["fixed_feature", "few_shot"].contains(&name) { 10 } else { 3 };
         let turned: Vec<Transferred> = (0..turns)
             .map(|by| {
                 let target = target.with_labels("val", |y| (y + by) % 10, &format!("turned {by}"));
@@ -226,8 +231,39 @@ fn a_transfer_that_is_stopped_and_goes_on_gives_the_same_result() {
             let left = left.read_dir().map_or(0, Iterator::count);
             assert_eq!(left, 0, "{name}: a checkpoint is left");
         }
-        let trains = !["fixed_feature", "knn"].contains(&name);
+        let trains = !ON_FEATURES.contains(&name);
         assert!(stops >= 4 || !trains, "{name}: stopped {stops} times");
+    }
+}
+
+/// A network trained for an epoch with perturbations of its own.
+fn trained(context: &Context) -> Model {
+    let source = model();
+    let entry = OBJECTIVES.iter().find(|entry| entry.spec.name == "trades").unwrap();
+    let options = vec![("steps".to_owned(), Value::Int(1))];
+    let args = Args::resolve(&entry.spec, Vec::new(), options).unwrap();
+    let arm = Arm::build(entry, &args).unwrap();
+    let data = Value::Handle(Rc::new(digits(60)));
+    let args =
+        Args::resolve(&TRAIN, vec![data], vec![("epochs".to_owned(), Value::Int(1))]).unwrap();
+    train(context, &source, &arm, &args, None).unwrap();
+    source
+}
+
+#[test]
+fn weights_that_are_gone_are_made_again_in_the_middle_of_a_transfer() {
+    let target = digits(120);
+    for (name, options) in all() {
+        let protocol = protocol(name, &options);
+        let (context, _folder) = self::context(None);
+        let kept = trained(&context);
+        let kept = transferred(&context, &kept, &target, (&protocol, 0)).unwrap();
+        let (context, folder) = self::context(None);
+        trained(&context);
+        std::fs::remove_dir_all(folder.path().join("runs/blobs")).unwrap();
+        let lost = trained(&context);
+        let lost = transferred(&context, &lost, &target, (&protocol, 0)).unwrap();
+        assert_eq!(lost, kept, "{name}");
     }
 }
 
@@ -248,6 +284,8 @@ fn every_protocol_learns_digits() {
             options.extend([("epochs", Value::Int(12)), ("lr", Value::Float(0.02))]);
         } else if name == "salman2020" {
             options.push(("epochs", Value::Int(30)));
+        } else if name == "few_shot" {
+            options.push(("per_class", Value::Int(20)));
         }
         let protocol = protocol(name, &options);
         let found = transferred(&context, &source, &target, (&protocol, 0)).unwrap();

@@ -8,6 +8,7 @@ use crate::attack::Best;
 use crate::error::{Error, Result};
 use crate::model::Folded;
 use crate::threat_model::NormBall;
+use crate::torch;
 use tch::{Kind, Tensor, no_grad_guard};
 
 /// What an inversion sees of a model: features of shape (N, D), differentiable in the pixels.
@@ -104,7 +105,7 @@ impl Descent {
         let leaf = point.x.f_detach()?.f_set_requires_grad(true)?;
         let distances = goal.distances(&leaf)?;
         let sum = distances.f_sum(Kind::Float)?;
-        let gradient = Tensor::f_run_backward(&[&sum], &[&leaf], false, false)?.pop();
+        let gradient = torch::gradients(&sum, &[&leaf], false, false)?.pop();
         let gradient = gradient
             .filter(Tensor::defined)
             .ok_or_else(|| Error::internal("invert: the features do not depend on the image"))?;

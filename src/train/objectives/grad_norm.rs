@@ -4,6 +4,7 @@ use super::{Build, Moment, Objective, Passes, Step};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::threat_model::Norm;
+use crate::torch;
 use std::rc::Rc;
 use tch::{Kind, Reduction, Tensor};
 
@@ -32,7 +33,7 @@ impl Objective for GradNorm {
 
 /// The mean over the images `x` of the norm of the gradient of `sum`, with autograd.
 fn steepness(sum: &Tensor, x: &Tensor, norm: Norm) -> Result<Tensor> {
-    let gradient = Tensor::f_run_backward(&[sum], &[x], true, true)?
+    let gradient = torch::gradients(sum, &[x], true, true)?
         .pop()
         .filter(Tensor::defined)
         .ok_or_else(|| Error::internal("grad_norm: the loss does not depend on the images"))?;

@@ -6,6 +6,7 @@ use crate::attack::{Attacker, Perturbation, Victim};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Kind, Param, Spec, Value};
 use crate::threat_model::{Norm, NormBall, normals};
+use crate::torch;
 use crate::train::overfit;
 use std::rc::Rc;
 use tch::{Tensor, no_grad_guard};
@@ -52,7 +53,7 @@ impl Trades {
         for step in 0..self.steps {
             let leaf = at.f_detach()?.f_set_requires_grad(true)?;
             let divergence = divergence(&clean, &model.logits(&leaf)?)?;
-            let gradient = Tensor::f_run_backward(&[&divergence], &[&leaf], false, false)?
+            let gradient = torch::gradients(&divergence, &[&leaf], false, false)?
                 .pop()
                 .filter(Tensor::defined)
                 .ok_or_else(|| Error::internal("trades: the logits do not depend on the images"))?;
