@@ -63,3 +63,44 @@ impl Origin for Resized {
         Ok(network)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::spec;
+    use super::*;
+    use crate::dataset::laws::context;
+    use crate::registry::Value;
+
+    fn resized(model: &Model, size: i64) -> Result<Model> {
+        at_size(model, &Args::resolve(&AT_SIZE, vec![Value::Int(size)], Vec::new())?)
+    }
+
+    #[test]
+    fn the_weights_stay_and_give_what_a_network_made_for_that_size_gives() {
+        let (context, _folder) = context(None);
+        let made = |size: i64| {
+            let options = [("width", 4), ("size", size), ("channels", 1), ("seed", 3)];
+            Model::new(spec("resnet8", &options.map(|(key, value)| (key, Value::Int(value)))))
+        };
+        let large = made(16);
+        let small = resized(&large, 8).unwrap();
+        let (before, after) = (large.network(&context).unwrap(), small.network(&context).unwrap());
+        assert_eq!(before.state().unwrap(), after.state().unwrap());
+        assert_eq!((before.input_shape(), after.input_shape()), ([1, 16, 16], [1, 8, 8]));
+        // Initial weights do not depend on the size, so that this network is another way to them.
+        let other = made(8).network(&context).unwrap();
+        let x = tch::Tensor::arange(2 * 64, tch::kind::FLOAT_CPU).view([2, 1, 8, 8]) / 128.0;
+        let logits = |network: &Network| network.folded().unwrap().logits(&x).unwrap();
+        assert_eq!(logits(&after), logits(&other));
+        assert_ne!(small.lineage().address(), large.lineage().address());
+        let back = resized(&small, 16).unwrap();
+        assert_ne!(back.lineage().address(), small.lineage().address());
+    }
+
+    #[test]
+    fn a_size_of_which_nothing_would_be_left_is_refused() {
+        let model = Model::new(spec("vgg16_bn", &[("size", Value::Int(32))]));
+        let message = resized(&model, 8).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("size must be >= 32, found 8"), "{message}");
+    }
+}

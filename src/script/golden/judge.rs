@@ -83,3 +83,32 @@ fn words(failing: &Failing) -> String {
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Directives, Expectations};
+    use super::*;
+
+    #[test]
+    fn lines_that_are_left_out_may_differ_be_more_or_fewer_and_others_not() {
+        let source = "print(1)";
+        let left_out = vec!["at the edge".to_owned()];
+        let golden = Golden {
+            path: "a.rhai".into(),
+            source: source.to_owned(),
+            directives: Directives { left_out, ..Directives::default() },
+            expectations: Expectations::read(source).unwrap(),
+            output: Some("accuracy 0.50\n- lambda at the edge in 2 cells\nend\n".to_owned()),
+            target: None,
+        };
+        let differs = |printed: &str| {
+            let ran = Ran { values: Vec::new(), printed: printed.to_owned(), end: None };
+            !golden.mismatches(&ran).is_empty()
+        };
+        assert!(!differs("accuracy 0.50\n- lambda at the edge in 7 cells\nend\n"));
+        assert!(!differs("accuracy 0.50\nend\n"));
+        assert!(!differs("at the edge\naccuracy 0.50\nend\nat the edge\n"));
+        assert!(differs("accuracy 0.60\n- lambda at the edge in 2 cells\nend\n"));
+        assert!(differs("accuracy 0.50\n- lambda at its edge in 2 cells\nend\n"));
+    }
+}
