@@ -156,6 +156,23 @@ fn check_only() -> Result<(), Failed> {
     let ran = lab.run(&["check", "good.rhai", "--set", "scale=tiny"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("the script has no param scale"), "{}", ran.err);
+    lab.script(
+        "set.rhai",
+        "param(\"scale\", \"tiny\", [\"tiny\", \"small\"], \"size\");\n\
+         param(\"seeds\", 3, 1..=9, \"networks\");\nparam(\"lr\", 0.1, \"step\");\n",
+    );
+    for (set, expected) in [
+        ("scale=large", "param: scale expected one of tiny, small, found large"),
+        ("seeds=0", "param: seeds expected a whole number from 1 to 9, found 0"),
+        ("seeds=some", "set: seeds expected a whole number, found some"),
+        ("lr=fast", "set: lr expected a number, found fast"),
+    ] {
+        let ran = lab.run(&["check", "set.rhai", "--set", set]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{set}");
+        assert!(ran.err.contains(expected), "{set}: {}", ran.err);
+    }
+    let ran = lab.ok(&["check", "set.rhai", "--set", "seeds=9,scale=small,lr=2"]);
+    assert_eq!(ran.out, "set.rhai: ok\n");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{SUCCESS, batch, fail, output};
 use crate::error::Result;
-use crate::script::{Declared, Session};
+use crate::script::{Allowed, Declared, Session};
 use clap::CommandFactory;
 use std::path::Path;
 
@@ -40,13 +40,13 @@ fn script_text(name: &str, source: &str, params: &[Declared]) -> String {
     let mut text = crate::script::head_comment(source);
     text.push_str(&format!("\n\nusage: rtscript {name} [--set NAME=VALUE]...\n"));
     for param in params {
-        let choices = if param.choices.is_empty() {
-            String::new()
-        } else {
-            format!(", one of {}", param.choices.join(" | "))
+        let allowed = match &param.allowed {
+            Allowed::Any => String::new(),
+            Allowed::Listed(values) => format!(", one of {}", values.join(" | ")),
+            Allowed::Between(least, most) => format!(", {least} to {most}"),
         };
         text.push_str(&format!(
-            "  {:<12} {} (default {}{choices})\n",
+            "  {:<12} {} (default {}{allowed})\n",
             param.name, param.doc, param.default
         ));
     }

@@ -37,7 +37,7 @@ pub use completion::{Candidate, Completion};
 pub use diagnostic::Diagnostic;
 pub use inspect::line;
 pub use limits::Bounds;
-pub use param::{Declared, head_comment};
+pub use param::{Allowed, Declared, head_comment};
 pub use preflight::Warning;
 pub use reference::Reference;
 pub use session::{Ended, Options, Session};

@@ -6,6 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::registry::{Default as Left, Example, Home, Kind, Param, Spec};
 use rhai::{AST, ASTNode, Array, Dynamic, Expr};
 use std::cell::RefCell;
+use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
 /// `param(name, default, #{...})`.
@@ -13,15 +14,16 @@ pub const PARAM: Spec = Spec {
     name: "param",
     home: Home::Global,
     doc: "A setting of the script, which --set NAME=VALUE can change. Its value is the default, or \
-          what --set gives, read as the type of the default. Choices may stand between default and \
-          documentation.",
+          what --set gives, read as the type of the default. What is allowed may stand between default \
+          and documentation: a list of values, or a range of whole numbers. Literal ones are checked \
+          before the script runs.",
     inputs: &[
         Param::input("name", Kind::Text, "The name."),
         Param::input("value", Kind::Any, "The value without --set."),
         Param::input(
-            "choices_or_doc",
+            "allowed_or_doc",
             Kind::Any,
-            "A list of the values allowed, or the documentation.",
+            "The values allowed, a list or a range, or the documentation.",
         ),
         Param { default: Left::Unset, ..Param::input("doc", Kind::Any, "What it means.") },
     ],
@@ -36,16 +38,83 @@ pub const PARAM: Spec = Spec {
 };
 
 /// One `param` call of a script, read without running it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Declared {
     /// The name.
     pub name: String,
     /// The default, as a script writes it.
     pub default: String,
-    /// The values allowed; empty for any.
-    pub choices: Vec<String>,
+    /// The values that it takes, of those of the default's type.
+    pub allowed: Allowed,
     /// What it means.
     pub doc: String,
+    value: Dynamic,
+}
+
+/// Which values a setting takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// Any.
+    Any,
+    /// These.
+    Listed(Vec<String>),
+    /// Whole numbers from the first to the second.
+    Between(i64, i64),
+}
+
+impl Allowed {
+    fn read(argument: &Dynamic) -> Option<Self> {
+        if let Some(listed) = argument.clone().try_cast::<Array>() {
+            return Some(Self::Listed(listed.iter().map(shown).collect()));
+        }
+        if let Some(range) = argument.clone().try_cast::<RangeInclusive<i64>>() {
+            return Some(Self::Between(*range.start(), *range.end()));
+        }
+        let range = argument.clone().try_cast::<Range<i64>>()?;
+        Some(Self::Between(range.start, range.end.saturating_sub(1)))
+    }
+
+    fn has(&self, value: &Dynamic) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(values) => values.contains(&shown(value)),
+            Self::Between(least, most) => {
+                value.as_int().is_ok_and(|value| (*least..=*most).contains(&value))
+            }
+        }
+    }
+
+    fn expected(&self) -> String {
+        match self {
+            Self::Any => "any value".to_owned(),
+            Self::Listed(values) => format!("one of {}", values.join(", ")),
+            Self::Between(least, most) => format!("a whole number from {least} to {most}"),
+        }
+    }
+}
+
+impl Declared {
+    /// The value that `--set` gives it, or its default.
+    fn value(&self, set: &[(String, String)]) -> Result<Dynamic> {
+        let value = match set.iter().rev().find(|(name, _)| *name == self.name) {
+            Some((name, text)) => parsed(name, &self.value, text)?,
+            None => self.value.clone(),
+        };
+        if self.allowed.has(&value) {
+            return Ok(value);
+        }
+        let (expected, found) = (self.allowed.expected(), shown(&value));
+        let error =
+            Error::usage(format!("param: {} expected {expected}, found {found}", self.name));
+        let near = match &self.allowed {
+            Allowed::Listed(values) => nearest(&found, values.iter().map(String::as_str)),
+            _ => None,
+        };
+        Err(match near {
+            Some(near) => error.hint(format!("did you mean --set {}={near}?", self.name)),
+            None => error,
+        })
+    }
 }
 
 /// The `param` calls of a script whose arguments are literals, in source order.
@@ -71,13 +140,13 @@ pub fn declared(ast: &AST) -> Vec<Declared> {
 
 fn read(arguments: &[Dynamic]) -> Option<Declared> {
     let name = arguments.first()?.clone().into_string().ok()?;
-    let default = shown(arguments.get(1)?);
-    let mut param = Declared { name, default, choices: Vec::new(), doc: String::new() };
-    for argument in &arguments[2..] {
-        if let Some(choices) = argument.clone().try_cast::<Array>() {
-            param.choices = choices.iter().map(shown).collect();
-        } else {
-            param.doc = argument.clone().into_string().ok()?;
+    let value = arguments.get(1)?.clone();
+    let default = shown(&value);
+    let mut param = Declared { name, default, allowed: Allowed::Any, doc: String::new(), value };
+    for argument in arguments.iter().skip(2) {
+        match Allowed::read(argument) {
+            Some(allowed) => param.allowed = allowed,
+            None => param.doc = argument.clone().into_string().ok()?,
         }
     }
     Some(param)
@@ -93,11 +162,11 @@ pub fn head_comment(source: &str) -> String {
     head.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
-/// Refuses `--set` names that the script does not declare.
+/// Refuses `--set` names that the script does not declare, and values that they do not take.
 ///
 /// # Errors
-/// The first unknown name, with the nearest known one.
-pub fn check_names(set: &[(String, String)], declared: &[Declared]) -> Result<()> {
+/// The first unknown name, with the nearest known one; the first such value.
+pub fn check_set(set: &[(String, String)], declared: &[Declared]) -> Result<()> {
     for (name, _) in set {
         if !declared.iter().any(|param| param.name == *name) {
             let names = declared.iter().map(|param| param.name.as_str());
@@ -108,6 +177,9 @@ pub fn check_names(set: &[(String, String)], declared: &[Declared]) -> Result<()
             return Err(Error::usage(format!("set: the script has no param {name}{meant}"))
                 .hint(format!("its params: {known}")));
         }
+    }
+    for param in declared {
+        param.value(set).map(|_| ())?;
     }
     Ok(())
 }
@@ -122,28 +194,11 @@ pub fn bind(binder: &mut Binder, run: &Rc<RefCell<Run>>) {
 }
 
 fn resolve(call: &Call, run: &mut Run) -> Result<Dynamic> {
-    let name = call.args.text("name")?.to_owned();
     let Some(declared) = read(&call.inputs) else {
-        return Err(Error::usage("param: expected (name, default, [choices,] documentation)"));
+        return Err(Error::usage("param: expected (name, default, [allowed,] documentation)"));
     };
-    let default = call.inputs[1].clone();
-    let value = match run.set.iter().rev().find(|(set, _)| *set == name) {
-        Some((_, text)) => parsed(&name, &default, text)?,
-        None => default,
-    };
-    if !declared.choices.is_empty() && !declared.choices.contains(&shown(&value)) {
-        let error = Error::usage(format!(
-            "param: {name} expected one of {}, found {}",
-            declared.choices.join(", "),
-            shown(&value)
-        ));
-        let near = nearest(&shown(&value), declared.choices.iter().map(String::as_str))
-            .map(|near| format!("did you mean --set {name}={near}?"));
-        return Err(match near {
-            Some(near) => error.hint(near),
-            None => error,
-        });
-    }
+    let value = declared.value(&run.set)?;
+    let name = declared.name;
     run.params.retain(|(known, _)| *known != name);
     run.params.push((name, shown(&value)));
     Ok(value)

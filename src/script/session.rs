@@ -111,7 +111,7 @@ impl Session {
     /// Checks a whole script without running it.
     ///
     /// # Errors
-    /// All that is surely wrong with it, and a `--set` name that it does not declare.
+    /// All that is surely wrong with it, and a `--set` that it does not take.
     pub fn check(&self, name: &str, source: &str) -> Result<Vec<Warning>, Diagnostic> {
         let run = self.run.borrow();
         let variables = self.scope.iter_raw().map(|(name, ..)| name);
@@ -124,8 +124,8 @@ impl Session {
             files: run.files(),
         };
         let checked = preflight::check(name, source, &known)?;
-        let names = param::check_names(&run.set, &checked.declared);
-        names.map_err(|error| Diagnostic::plain(&error))?;
+        let set = param::check_set(&run.set, &checked.declared);
+        set.map_err(|error| Diagnostic::plain(&error))?;
         Ok(checked.warnings)
     }
 

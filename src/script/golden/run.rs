@@ -4,7 +4,7 @@ use super::Golden;
 use crate::error::{Error, Kind, Result, nearest};
 use crate::registry::Home;
 use crate::script::diagnostic::Diagnostic;
-use crate::script::param::check_names;
+use crate::script::param::check_set;
 use crate::script::session::{Ended, Session};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -88,8 +88,8 @@ impl Golden {
         };
         let name = path.display().to_string();
         let checked = session.declared(&name, source).and_then(|declared| {
-            let names = check_names(&self.directives.set, &declared);
-            names.map_err(|error| Diagnostic::plain(&error))
+            let set = check_set(&self.directives.set, &declared);
+            set.map_err(|error| Diagnostic::plain(&error))
         });
         let mut values = Vec::new();
         if let Err(diagnostic) = checked {
