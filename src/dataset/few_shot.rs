@@ -1,7 +1,7 @@
 //! A few training images of each class, for curves over their number.
 
 use super::selection::ranked;
-use super::split::{Dataset, Sample};
+use super::split::{Dataset, Sample, Split};
 use crate::error::{Error, Result};
 use crate::registry::{Args, Example, Handle, Home, Kind, Param, Spec};
 use crate::seed::Stream;
@@ -42,29 +42,45 @@ pub const FEW_SHOT: Spec = Spec {
 /// # Errors
 /// Usage: a class with fewer images.
 pub fn few_shot(data: &Dataset, args: &Args) -> Result<Dataset> {
-    let count = args.int("per_class")? as usize;
-    let stream = Stream::new(args.int("seed")?, "few_shot");
-    let mut kept: Vec<Sample> = Vec::new();
-    let mut found = vec![0; data.classes() as usize];
-    for (rank, sample) in ranked(data.train.samples(), stream) {
-        if rank < count {
-            kept.push(sample);
-            found[sample.label as usize] += 1;
-        }
-    }
-    if let Some(class) = found.iter().position(|&found| found < count) {
-        let images = found[class];
-        return Err(Error::usage(format!(
-            "few_shot: expected {count} training images of class {class}, found {images}"
-        ))
-        .at_key("per_class"));
-    }
+    let count = args.int("per_class")?;
+    let places = few_of(&data.train, count, args.int("seed")?)?;
+    let samples = data.train.samples();
+    let kept = places.into_iter().filter_map(|place| samples.get(place).copied()).collect();
     let derived = |lineage: &std::rc::Rc<crate::lineage::Lineage>| {
         args.lineage(&[], &[("data", lineage.clone())])
     };
     let few = data.with_few(kept, derived);
     let usual = || format!("few_shot({}, {count})", data.label());
     Ok(few.named(&args.optional_text("name")?.map_or_else(usual, str::to_owned)))
+}
+
+/// The places in a split, ascending, of `per_class` images of each class. With one seed, those of fewer
+/// images are among those of more.
+///
+/// # Errors
+/// Usage: a class with fewer images.
+pub fn few_of(split: &Split, per_class: i64, seed: i64) -> Result<Vec<usize>> {
+    let places: Vec<Sample> = (0..)
+        .zip(split.samples())
+        .map(|(place, sample)| Sample { id: place, label: sample.label })
+        .collect();
+    let mut kept = Vec::new();
+    let mut found = vec![0; split.classes() as usize];
+    for (rank, place) in ranked(&places, Stream::new(seed, "few_shot")) {
+        if (rank as i64) < per_class {
+            kept.push(place.id as usize);
+            found[place.label as usize] += 1;
+        }
+    }
+    if let Some(class) = found.iter().position(|&found| found < per_class) {
+        let images = found[class];
+        return Err(Error::usage(format!(
+            "few_shot: expected {per_class} training images of class {class}, found {images}"
+        ))
+        .at_key("per_class"));
+    }
+    kept.sort_unstable();
+    Ok(kept)
 }
 
 #[cfg(test)]

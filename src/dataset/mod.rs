@@ -50,7 +50,7 @@ mod view;
 pub use describe::{DESCRIBE, describe};
 pub use effective_resolution::{EFFECTIVE_RESOLUTION, effective_resolution};
 pub use facts::{Facts, Metric};
-pub use few_shot::{FEW_SHOT, few_shot};
+pub use few_shot::{FEW_SHOT, few_of, few_shot};
 pub use hf_swap::{HF_SWAP, hf_swap};
 pub use images::Images;
 pub use pack::{PACK, pack};

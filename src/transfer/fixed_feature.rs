@@ -117,24 +117,15 @@ impl Solver {
         }
     }
 
-    /// The index of the lambda with the best validation accuracy; of equals the one that penalises
-    /// most.
+    /// The index of the lambda that [`most_accurate`] takes.
     fn select(
         self,
         (x, y): (&Tensor, &Tensor),
-        (x_val, y_val): (&Tensor, &Tensor),
+        val: (&Tensor, &Tensor),
         classes: i64,
     ) -> Result<usize> {
-        let (mut best, mut highest) = (0, -1.0);
         let fits = self.fit(x, y, classes, &logistic::grid(y.numel()))?;
-        for (index, fit) in fits.iter().enumerate() {
-            let mut correct = Correctness::default();
-            correct.extend(&logistic::logits(fit, x_val)?, y_val)?;
-            if correct.accuracy() >= highest {
-                (best, highest) = (index, correct.accuracy());
-            }
-        }
-        Ok(best)
+        most_accurate(&fits, val)
     }
 
     fn fit(self, x: &Tensor, y: &Tensor, classes: i64, lambdas: &[f64]) -> Result<Vec<Fit>> {
@@ -147,14 +138,34 @@ impl Solver {
     }
 }
 
+/// The index of the fit with the best validation accuracy; of equals the one that penalises most.
+///
+/// # Errors
+/// Data: features of another number.
+pub fn most_accurate(fits: &[Fit], (x_val, y_val): (&Tensor, &Tensor)) -> Result<usize> {
+    let (mut best, mut highest) = (0, -1.0);
+    for (index, fit) in fits.iter().enumerate() {
+        let mut correct = Correctness::default();
+        correct.extend(&logistic::logits(fit, x_val)?, y_val)?;
+        if correct.accuracy() >= highest {
+            (best, highest) = (index, correct.accuracy());
+        }
+    }
+    Ok(best)
+}
+
 /// Mean and standard deviation of each feature over the target's training images.
-struct Scale {
+pub struct Scale {
     mean: Tensor,
     deviation: Tensor,
 }
 
 impl Scale {
-    fn of(x: &Tensor) -> Result<Self> {
+    /// Of features [N, D].
+    ///
+    /// # Errors
+    /// Memory is short.
+    pub fn of(x: &Tensor) -> Result<Self> {
         let mean = x.f_mean_dim(Some([0i64].as_slice()), true, tch::Kind::Float)?;
         let deviation = x.f_std_dim(Some([0i64].as_slice()), false, true)?;
         // A feature that does not vary is only centred, as by scikit-learn's StandardScaler: other
@@ -165,7 +176,11 @@ impl Scale {
         Ok(Self { mean, deviation })
     }
 
-    fn apply(&self, x: &Tensor) -> Result<Tensor> {
+    /// Features z-scored by it.
+    ///
+    /// # Errors
+    /// Another number of features.
+    pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_sub(&self.mean)?.f_div(&self.deviation)?)
     }
 }

@@ -6,6 +6,7 @@ mod bn_recalibrate;
 mod factors;
 mod feature_diagnostics;
 mod features;
+mod few_shot;
 mod fine_tuning;
 mod fixed_feature;
 mod full_network;
@@ -98,6 +99,7 @@ pub type Build = fn(&Args) -> Result<Rc<dyn Method>>;
 /// All protocols, in the order of the manual.
 pub const PROTOCOLS: &[&Entry<Build>] = &[
     &fixed_feature::ENTRY,
+    &few_shot::ENTRY,
     &knn::ENTRY,
     &full_network::ENTRY,
     &blocks::ENTRY,

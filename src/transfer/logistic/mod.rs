@@ -1,5 +1,5 @@
-//! Multinomial logistic regression with an L2 penalty, solved for a whole grid of penalties as one
-//! batched problem: the classifier of the `fixed_feature` protocol.
+//! Multinomial logistic regression with an L2 penalty, solved for a whole grid of penalties and for
+//! several draws of images as one batched problem: the classifier of `fixed_feature` and `few_shot`.
 //!
 //! For features x [N, D], labels y [N] and a penalty lambda it minimises
 //!
@@ -64,9 +64,17 @@ pub fn grid(samples: usize) -> Vec<f64> {
     (0..45).map(|i| 10f64.powf(f64::from(i) / 4.0 - 6.0) / samples.max(1) as f64).collect()
 }
 
-/// Fits one classifier for each of `lambdas`, in their order. Only they are batched, since all see one
-/// matrix of features: seeds of one source differ in their rows or their network, so in features, scale
-/// and principal axes, and as weights of one matrix they would cost products as long as their union.
+/// Fits one classifier for each of `lambdas`, in their order; see [`fit_all`].
+///
+/// # Errors
+/// As [`fit_all`].
+pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Vec<Fit>> {
+    Ok(fit_all(&[problem], lambdas, options)?.pop().unwrap_or_default())
+}
+
+/// Fits, for each of several problems, one classifier for each of `lambdas`, in their order. Problems of
+/// one shape, such as the draws of a few images, are solved together: two batched matrix products
+/// evaluate the objectives of all.
 /// The tolerance bounds the gradient's
 /// coordinates on the principal axes and for the bias; where a small lambda meets separable data the
 /// loss itself is smaller, and what is to gain, as a share of it, decides.
@@ -77,30 +85,63 @@ pub fn grid(samples: usize) -> Vec<f64> {
 /// # Errors
 /// Usage: a negative or non-finite lambda, or none. Data: wrong shapes or dtypes, non-finite
 /// features, labels out of range, fewer than two classes among the labels.
-pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Vec<Fit>> {
+pub fn fit_all(
+    problems: &[Problem<'_>],
+    lambdas: &[f64],
+    options: Options,
+) -> Result<Vec<Vec<Fit>>> {
     let _guard = tch::no_grad_guard();
-    check(&problem, lambdas)?;
-    let objective = Objective::new(&problem)?;
-    let start = objective.start(&problem, options.tolerance)?;
-    let together = (BATCH_BYTES / objective.bytes_per_run()).max(1);
-    let mut fits = Vec::with_capacity(lambdas.len());
-    for lambdas in lambdas.chunks(together) {
-        let mut runs: Vec<_> =
-            lambdas.iter().map(|&lambda| (lambda, Run::new(start.clone(), options))).collect();
-        objective.minimise(&mut runs)?;
-        for (lambda, run) in &runs {
+    let mut posed = Vec::with_capacity(problems.len());
+    for problem in problems {
+        check(problem, lambdas)?;
+        let objective = Objective::new(problem)?;
+        let start = objective.start(problem, options.tolerance)?;
+        posed.push((objective, start));
+    }
+    let mut fits = Vec::with_capacity(problems.len());
+    for alike in posed.chunk_by(|(one, _), (other, _)| one.shape() == other.shape()) {
+        let Some((objective, _)) = alike.first() else { continue };
+        let runs = (BATCH_BYTES / objective.bytes_per_run()).max(1);
+        for posed in alike.chunks((runs / lambdas.len()).max(1)) {
+            let mut of_problems: Vec<Vec<Fit>> = posed.iter().map(|_| Vec::new()).collect();
+            for lambdas in lambdas.chunks(runs) {
+                for (fits, more) in of_problems.iter_mut().zip(together(posed, lambdas, options)?) {
+                    fits.extend(more);
+                }
+            }
+            fits.append(&mut of_problems);
+        }
+    }
+    Ok(fits)
+}
+
+/// The fits of problems of one shape, all in one batch.
+fn together(
+    posed: &[(Objective, Vec<f64>)],
+    lambdas: &[f64],
+    options: Options,
+) -> Result<Vec<Vec<Fit>>> {
+    let begun = |(_, start): &(Objective, Vec<f64>)| -> Vec<_> {
+        lambdas.iter().map(|&lambda| (lambda, Run::new(start.clone(), options))).collect()
+    };
+    let mut runs: Vec<_> = posed.iter().map(begun).collect();
+    let objectives: Vec<_> = posed.iter().map(|(objective, _)| objective).collect();
+    objective::minimise(&objectives, &mut runs)?;
+    let of_problem = |(runs, objective): (Vec<(f64, Run)>, &Objective)| {
+        let ended = runs.iter().map(|(lambda, run)| {
             let (weights, bias) = objective.classifier(run.point())?;
-            fits.push(Fit {
+            Ok(Fit {
                 lambda: *lambda,
                 weights,
                 bias,
                 loss: run.value(),
                 iterations: run.iterations(),
                 converged: run.status() == Status::Converged,
-            });
-        }
-    }
-    Ok(fits)
+            })
+        });
+        ended.collect()
+    };
+    runs.into_iter().zip(objectives).map(of_problem).collect()
 }
 
 /// The logits of `fit` for features x [N, D] of any float dtype: double [N, C].
@@ -277,6 +318,33 @@ mod tests {
             let alone = fit(problem, &lambdas[index..=index], Options::default()).unwrap();
             let difference = largest(&(&alone[0].weights - &together[index].weights));
             assert!(difference < 1e-6, "{difference}");
+        }
+    }
+
+    #[test]
+    fn a_fit_does_not_depend_on_the_problems_beside_it() {
+        // Two of one shape, one of another, and one more of the first, with fewer axes.
+        let (x, y) = clouds(90, 6, 3, 0.5);
+        let parts: Vec<_> = [(0, 30), (30, 30), (60, 27), (0, 30)]
+            .iter()
+            .map(|(from, many)| (x.narrow(0, *from, *many), y.narrow(0, *from, *many)))
+            .collect();
+        let flat = parts[3].0.index_fill(1, &Tensor::from_slice(&[0i64]), 0.0);
+        let mut problems: Vec<_> =
+            parts.iter().map(|(x, y)| Problem { x, y, classes: 3 }).collect();
+        problems[3].x = &flat;
+        let lambdas = grid(30);
+        let options = Options { tolerance: 1e-9, gain: 1e-10, ..Options::default() };
+        let all = fit_all(&problems, &lambdas, options).unwrap();
+        assert_eq!(all.len(), 4);
+        for (problem, together) in problems.into_iter().zip(all) {
+            let alone = fit(problem, &lambdas, options).unwrap();
+            assert_eq!(together.len(), 45);
+            for (alone, together) in alone.iter().zip(&together) {
+                assert!(together.converged && together.lambda == alone.lambda);
+                let off = (together.loss - alone.loss).abs() / alone.loss.max(1e-6);
+                assert!(off < 1e-8, "{off} at {}", alone.lambda);
+            }
         }
     }
 

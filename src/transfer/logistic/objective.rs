@@ -72,6 +72,12 @@ impl Objective {
         Ok(Self { axes, samples, classes, inputs, target, variances })
     }
 
+    /// Samples, classes and coordinates of a class: problems that have these in common are solved
+    /// together.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.samples, self.classes, self.variances.len()]
+    }
+
     /// The memory that one run takes with its share of the batch.
     pub fn bytes_per_run(&self) -> usize {
         size_of::<f64>() * (24 * self.target.len() + 4 * self.samples * self.classes)
@@ -99,49 +105,6 @@ impl Objective {
             start.push((n / self.samples as f64).max(rare).ln());
         }
         Ok(start)
-    }
-
-    /// Steps all runs until each has ended, in rounds of one evaluation for those that go on.
-    pub fn minimise(&self, runs: &mut [(f64, Run)]) -> Result<()> {
-        loop {
-            let mut open: Vec<_> =
-                runs.iter_mut().filter(|(_, run)| run.status() == Status::Running).collect();
-            if open.is_empty() {
-                return Ok(());
-            }
-            let evaluations = self.evaluate(&open)?;
-            for ((_, run), evaluation) in open.iter_mut().zip(evaluations) {
-                run.observe(evaluation);
-            }
-        }
-    }
-
-    /// The objective of every run at its trial point: two matrix products for all.
-    fn evaluate(&self, runs: &[&mut (f64, Run)]) -> Result<Vec<Evaluation>> {
-        let (count, classes) = (runs.len() as i64, self.classes as i64);
-        let (samples, rows) = (self.samples as i64, self.variances.len() as i64);
-        let points: Vec<f64> = runs.iter().flat_map(|(_, run)| run.trial()).copied().collect();
-        let points = Tensor::f_from_slice(&points)?.f_to_device(self.inputs.device())?;
-        let logits = points.f_view([-1, rows])?.f_mm(&self.inputs.f_tr()?)?;
-        let mut logits = logits.f_view([count, classes, samples])?;
-        let most = logits.f_amax([1].as_slice(), true)?;
-        let mut odds = logits.f_sub_(&most)?.f_exp_()?;
-        let mut sums = odds.f_sum_dim_intlist([1].as_slice(), true, None)?;
-        let p = odds.f_div_(&sums)?;
-        let normalisers =
-            sums.f_log_()?.f_add_(&most)?.f_mean_dim([1, 2].as_slice(), false, None)?;
-        let normalisers = numbers(&normalisers)?;
-        let lengths = numbers(&p.f_norm_scalaropt_dim(2.0, [1, 2], false)?)?;
-        let moments = p.f_view([-1, samples])?.f_mm(&self.inputs)?.f_div_scalar(samples)?;
-        let moments = numbers(&moments)?;
-        let mut moments = moments.chunks(self.target.len());
-        let mut evaluations = Vec::with_capacity(runs.len());
-        for ((run, normaliser), length) in runs.iter().zip(normalisers).zip(lengths) {
-            let spread = (1.0 - length * length / samples as f64) / classes as f64;
-            let moments = moments.next().unwrap_or_default();
-            evaluations.push(self.finish(run.0, run.1.trial(), normaliser, spread, moments));
-        }
-        Ok(evaluations)
     }
 
     /// One run's evaluation from the mean log normaliser, the mean of p (1 - p), and the mean of
@@ -173,6 +136,86 @@ impl Objective {
     }
 }
 
+/// The runs of one problem that go on.
+struct Open<'a> {
+    problem: usize,
+    objective: &'a Objective,
+    runs: Vec<&'a mut (f64, Run)>,
+}
+
+/// Steps the runs of problems of one shape until each has ended, in rounds of one evaluation for all
+/// that go on.
+pub fn minimise(objectives: &[&Objective], runs: &mut [Vec<(f64, Run)>]) -> Result<()> {
+    let mut stacked: Option<(Vec<usize>, Tensor)> = None;
+    loop {
+        let mut open = Vec::new();
+        for (problem, (objective, runs)) in objectives.iter().zip(runs.iter_mut()).enumerate() {
+            let goes_on = |run: &&mut (f64, Run)| run.1.status() == Status::Running;
+            let runs: Vec<_> = runs.iter_mut().filter(goes_on).collect();
+            if !runs.is_empty() {
+                open.push(Open { problem, objective, runs });
+            }
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+        let problems: Vec<_> = open.iter().map(|open| open.problem).collect();
+        let inputs = match stacked.take() {
+            Some((same, inputs)) if same == problems => inputs,
+            _ => Tensor::f_stack(
+                &open.iter().map(|open| &open.objective.inputs).collect::<Vec<_>>(),
+                0,
+            )?,
+        };
+        let evaluations = evaluate(&inputs, &open)?;
+        for (open, evaluations) in open.iter_mut().zip(evaluations) {
+            for (run, at) in open.runs.iter_mut().zip(evaluations) {
+                run.1.observe(at);
+            }
+        }
+        stacked = Some((problems, inputs));
+    }
+}
+
+/// The objective of every run at its trial point: two batched matrix products for all. `inputs` are those
+/// of the problems, [S, N, R + 1]; a problem with fewer runs than another fills up with zeros.
+fn evaluate(inputs: &Tensor, open: &[Open<'_>]) -> Result<Vec<Vec<Evaluation>>> {
+    let [samples, classes, rows] = open.first().map_or([0; 3], |open| open.objective.shape());
+    let size = classes * rows;
+    let most = open.iter().map(|open| open.runs.len()).max().unwrap_or(0);
+    let mut points = vec![0.0; open.len() * most * size];
+    for (open, points) in open.iter().zip(points.chunks_mut(most * size)) {
+        for (run, point) in open.runs.iter().zip(points.chunks_mut(size)) {
+            point.copy_from_slice(run.1.trial());
+        }
+    }
+    let problems = open.len() as i64;
+    let (samples, classes, rows) = (samples as i64, classes as i64, rows as i64);
+    let points = Tensor::f_from_slice(&points)?.f_to_device(inputs.device())?;
+    let logits = points.f_view([problems, -1, rows])?.f_bmm(&inputs.f_transpose(1, 2)?)?;
+    let mut logits = logits.f_view([-1, classes, samples])?;
+    let largest = logits.f_amax([1].as_slice(), true)?;
+    let mut odds = logits.f_sub_(&largest)?.f_exp_()?;
+    let mut sums = odds.f_sum_dim_intlist([1].as_slice(), true, None)?;
+    let p = odds.f_div_(&sums)?;
+    let normalisers =
+        sums.f_log_()?.f_add_(&largest)?.f_mean_dim([1, 2].as_slice(), false, None)?;
+    let normalisers = numbers(&normalisers)?;
+    let lengths = numbers(&p.f_norm_scalaropt_dim(2.0, [1, 2], false)?)?;
+    let moments = p.f_view([problems, -1, samples])?.f_bmm(inputs)?.f_div_scalar(samples)?;
+    let moments = numbers(&moments)?;
+    let found: Vec<_> = normalisers.iter().zip(&lengths).zip(moments.chunks(size)).collect();
+    let of_problem = open.iter().zip(found.chunks(most));
+    let evaluations = of_problem.map(|(open, found)| {
+        let finished = open.runs.iter().zip(found).map(|(run, ((normaliser, length), moments))| {
+            let spread = (1.0 - **length * **length / samples as f64) / classes as f64;
+            open.objective.finish(run.0, run.1.trial(), **normaliser, spread, moments)
+        });
+        finished.collect()
+    });
+    Ok(evaluations.collect())
+}
+
 fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(Vec::try_from(&tensor.f_to_device(Device::Cpu)?.f_reshape([-1])?)?)
 }
@@ -193,7 +236,8 @@ mod tests {
         let point = normals(12);
         let at = |point: Vec<f64>| {
             let mut run = (0.3, Run::new(point, Options::default()));
-            objective.evaluate(&[&mut run]).unwrap().remove(0)
+            let open = Open { problem: 0, objective: &objective, runs: vec![&mut run] };
+            evaluate(&objective.inputs.unsqueeze(0), &[open]).unwrap().remove(0).remove(0)
         };
         let gradient = at(point.clone()).gradient;
         for i in 0..12 {
