@@ -162,8 +162,8 @@ fn check_only() -> Result<(), Failed> {
          param(\"seeds\", 3, 1..=9, \"networks\");\nparam(\"lr\", 0.1, \"step\");\n",
     );
     for (set, expected) in [
-        ("scale=large", "param: scale expected one of tiny, small, found large"),
-        ("seeds=0", "param: seeds expected a whole number from 1 to 9, found 0"),
+        ("scale=large", "set: scale expected one of tiny, small, found large"),
+        ("seeds=0", "set: seeds expected a whole number from 1 to 9, found 0"),
         ("seeds=some", "set: seeds expected a whole number, found some"),
         ("lr=fast", "set: lr expected a number, found fast"),
     ] {
@@ -171,8 +171,18 @@ fn check_only() -> Result<(), Failed> {
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{set}");
         assert!(ran.err.contains(expected), "{set}: {}", ran.err);
     }
-    let ran = lab.ok(&["check", "set.rhai", "--set", "seeds=9,scale=small,lr=2"]);
+    let given = ["--set", "seeds=9", "--set", "scale=small", "--set", "lr=2"];
+    let ran = lab.ok(&[["check", "set.rhai"].as_slice(), &given].concat());
     assert_eq!(ran.out, "set.rhai: ok\n");
+    let help = lab.ok(&["set.rhai", "--help"]).out;
+    assert!(help.contains("(default 3, 1 to 9)"), "{help}");
+    lab.script("own.rhai", "param(\"n\", 5, 0..5, \"a default that it refuses\");");
+    let ran = lab.run(&["check", "own.rhai"]);
+    assert!(
+        ran.err.contains("param: n expected a whole number from 0 to 4, found 5"),
+        "{}",
+        ran.err
+    );
     Ok(())
 }
 

@@ -71,7 +71,7 @@ impl Allowed {
             return Some(Self::Between(*range.start(), *range.end()));
         }
         let range = argument.clone().try_cast::<Range<i64>>()?;
-        Some(Self::Between(range.start, range.end.saturating_sub(1)))
+        (!range.is_empty()).then(|| Self::Between(range.start, range.end - 1))
     }
 
     fn has(&self, value: &Dynamic) -> bool {
@@ -96,22 +96,24 @@ impl Allowed {
 impl Declared {
     /// The value that `--set` gives it, or its default.
     fn value(&self, set: &[(String, String)]) -> Result<Dynamic> {
-        let value = match set.iter().rev().find(|(name, _)| *name == self.name) {
-            Some((name, text)) => parsed(name, &self.value, text)?,
-            None => self.value.clone(),
+        let name = &self.name;
+        let (value, from) = match set.iter().rev().find(|(set, _)| set == name) {
+            Some((_, text)) => (parsed(name, &self.value, text)?, "set"),
+            None => (self.value.clone(), "param"),
         };
         if self.allowed.has(&value) {
             return Ok(value);
         }
         let (expected, found) = (self.allowed.expected(), shown(&value));
-        let error =
-            Error::usage(format!("param: {} expected {expected}, found {found}", self.name));
+        let error = Error::usage(format!("{from}: {name} expected {expected}, found {found}"));
         let near = match &self.allowed {
-            Allowed::Listed(values) => nearest(&found, values.iter().map(String::as_str)),
+            Allowed::Listed(values) if from == "set" => {
+                nearest(&found, values.iter().map(String::as_str))
+            }
             _ => None,
         };
         Err(match near {
-            Some(near) => error.hint(format!("did you mean --set {}={near}?", self.name)),
+            Some(near) => error.hint(format!("did you mean --set {name}={near}?")),
             None => error,
         })
     }
