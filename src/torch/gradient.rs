@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use tch::Tensor;
 
-/// The gradients of the scalar `value` in each of `leaves`, undefined where it does not depend on one.
+/// The gradients of the scalar `value`, one for each of `leaves` in their order, undefined where it
+/// does not depend on one.
 /// `again` keeps the graph for another pass; `twice` gives gradients that have gradients themselves.
 ///
 /// # Errors
@@ -15,7 +16,7 @@ pub fn gradients(
     twice: bool,
 ) -> Result<Vec<Tensor>> {
     if !value.requires_grad() {
-        return Err(Error::internal("gradient: the value was computed without tracking any"));
+        return Err(Error::internal("gradient: expected a value with a graph, found one without"));
     }
     #[expect(clippy::disallowed_methods, reason = "the value was checked")]
     Ok(Tensor::f_run_backward(&[value], leaves, again, twice)?)
@@ -35,6 +36,6 @@ mod tests {
             x.square().sum(tch::Kind::Float)
         };
         let error = gradients(&untracked, &[&x], false, false).unwrap_err().to_string();
-        assert!(error.contains("without tracking"), "{error}");
+        assert!(error.contains("found one without"), "{error}");
     }
 }
