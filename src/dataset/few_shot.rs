@@ -54,12 +54,13 @@ pub fn few_shot(data: &Dataset, args: &Args) -> Result<Dataset> {
     Ok(few.named(&args.optional_text("name")?.map_or_else(usual, str::to_owned)))
 }
 
-/// The places in a split, ascending, of `per_class` images of each class. With one seed, those of fewer
-/// images are among those of more.
+/// The places in a split, ascending, of `per_class` images of each class, drawn by `seed`. With one seed,
+/// those of fewer images are among those of more.
 ///
 /// # Errors
 /// Usage: a class with fewer images.
 pub fn few_of(split: &Split, per_class: i64, seed: i64) -> Result<Vec<usize>> {
+    // Places stand for ids: `ranked` goes by classes and the order of the samples alone.
     let places: Vec<Sample> = (0..)
         .zip(split.samples())
         .map(|(place, sample)| Sample { id: place, label: sample.label })

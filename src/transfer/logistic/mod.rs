@@ -26,7 +26,7 @@ use lbfgs::{Run, Status};
 use objective::Objective;
 use tch::{Kind, Tensor};
 
-/// Memory for the lambdas that are solved together; more of them are solved in turns.
+/// Memory for the runs that are solved together; more of them are solved in turns.
 const BATCH_BYTES: usize = 1 << 30;
 
 /// The training data.
@@ -72,12 +72,14 @@ pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Ve
     Ok(fit_all(&[problem], lambdas, options)?.pop().unwrap_or_default())
 }
 
-/// Fits, for each of several problems, one classifier for each of `lambdas`, in their order. Problems of
-/// one shape, such as the draws of a few images, are solved together: two batched matrix products
-/// evaluate the objectives of all.
-/// The tolerance bounds the gradient's
-/// coordinates on the principal axes and for the bias; where a small lambda meets separable data the
-/// loss itself is smaller, and what is to gain, as a share of it, decides.
+/// Fits, for each of several problems, one classifier for each of `lambdas`, in their order.
+///
+/// Neighbours with as many samples, classes and principal axes, such as draws of a few images, are
+/// solved together: two batched products evaluate the objectives of all.
+///
+/// The tolerance bounds the gradient's coordinates on the principal axes and for the bias; where a
+/// small lambda meets separable data the loss itself is smaller, and what is to gain, as a share of
+/// it, decides.
 ///
 /// A lambda of 0 is accepted; on separable data it has no minimum, and the fit ends where the
 /// gradient vanishes within the tolerance.
@@ -86,6 +88,15 @@ pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Ve
 /// Usage: a negative or non-finite lambda, or none. Data: wrong shapes or dtypes, non-finite
 /// features, labels out of range, fewer than two classes among the labels.
 pub fn fit_all(
+    problems: &[Problem<'_>],
+    lambdas: &[f64],
+    options: Options,
+) -> Result<Vec<Vec<Fit>>> {
+    fit_within(BATCH_BYTES, problems, lambdas, options)
+}
+
+fn fit_within(
+    bytes: usize,
     problems: &[Problem<'_>],
     lambdas: &[f64],
     options: Options,
@@ -101,7 +112,7 @@ pub fn fit_all(
     let mut fits = Vec::with_capacity(problems.len());
     for alike in posed.chunk_by(|(one, _), (other, _)| one.shape() == other.shape()) {
         let Some((objective, _)) = alike.first() else { continue };
-        let runs = (BATCH_BYTES / objective.bytes_per_run()).max(1);
+        let runs = (bytes / objective.bytes_per_run()).max(1);
         for posed in alike.chunks((runs / lambdas.len()).max(1)) {
             let mut of_problems: Vec<Vec<Fit>> = posed.iter().map(|_| Vec::new()).collect();
             for lambdas in lambdas.chunks(runs) {
@@ -344,6 +355,33 @@ mod tests {
                 assert!(together.converged && together.lambda == alone.lambda);
                 let off = (together.loss - alone.loss).abs() / alone.loss.max(1e-6);
                 assert!(off < 1e-8, "{off} at {}", alone.lambda);
+                if alone.lambda > 1e-3 {
+                    let of = |fit| logits(fit, problem.x).unwrap();
+                    let off = largest(&(of(alone) - of(together)));
+                    assert!(off < 1e-5, "logits differ by {off} at {}", alone.lambda);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memory_for_few_runs_gives_the_fits_of_all_in_their_order() {
+        let (x, y) = clouds(90, 6, 3, 0.5);
+        let parts = [0, 30, 60].map(|from| (x.narrow(0, from, 30), y.narrow(0, from, 30)));
+        let problems = parts.each_ref().map(|(x, y)| Problem { x, y, classes: 3 });
+        let (lambdas, options) = ([1e-3, 1e-2, 0.1], Options::default());
+        let a_run = Objective::new(&problems[0]).unwrap().bytes_per_run();
+        let whole = fit_all(&problems, &lambdas, options).unwrap();
+        for runs in [0, 1, 2, 3, 6, 7] {
+            let fits = fit_within(runs * a_run, &problems, &lambdas, options).unwrap();
+            assert_eq!(fits.len(), 3);
+            for (fits, whole) in fits.iter().zip(&whole) {
+                let found: Vec<_> = fits.iter().map(|fit| fit.lambda).collect();
+                assert_eq!(found, lambdas, "{runs} runs at once");
+                for (fit, whole) in fits.iter().zip(whole) {
+                    let off = largest(&(&fit.weights - &whole.weights));
+                    assert!(off < 1e-3, "{off} with {runs} runs at once");
+                }
             }
         }
     }

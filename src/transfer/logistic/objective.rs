@@ -162,10 +162,13 @@ pub fn minimise(objectives: &[&Objective], runs: &mut [Vec<(f64, Run)>]) -> Resu
         let problems: Vec<_> = open.iter().map(|open| open.problem).collect();
         let inputs = match stacked.take() {
             Some((same, inputs)) if same == problems => inputs,
-            _ => Tensor::f_stack(
-                &open.iter().map(|open| &open.objective.inputs).collect::<Vec<_>>(),
-                0,
-            )?,
+            _ => match open.as_slice() {
+                [only] => only.objective.inputs.f_unsqueeze(0)?,
+                _ => Tensor::f_stack(
+                    &open.iter().map(|open| &open.objective.inputs).collect::<Vec<_>>(),
+                    0,
+                )?,
+            },
         };
         let evaluations = evaluate(&inputs, &open)?;
         for (open, evaluations) in open.iter_mut().zip(evaluations) {
@@ -180,7 +183,8 @@ pub fn minimise(objectives: &[&Objective], runs: &mut [Vec<(f64, Run)>]) -> Resu
 /// The objective of every run at its trial point: two batched matrix products for all. `inputs` are those
 /// of the problems, [S, N, R + 1]; a problem with fewer runs than another fills up with zeros.
 fn evaluate(inputs: &Tensor, open: &[Open<'_>]) -> Result<Vec<Vec<Evaluation>>> {
-    let [samples, classes, rows] = open.first().map_or([0; 3], |open| open.objective.shape());
+    let Some(first) = open.first() else { return Ok(Vec::new()) };
+    let [samples, classes, rows] = first.objective.shape();
     let size = classes * rows;
     let most = open.iter().map(|open| open.runs.len()).max().unwrap_or(0);
     let mut points = vec![0.0; open.len() * most * size];
