@@ -21,6 +21,12 @@ pub struct Level {
 /// The most cells of a grid.
 const MOST_CELLS: usize = 100_000;
 
+/// While other processes compute all cells that are left, the loop looks again after so long, ...
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// ... then after twice as long, and so on up to this many pauses.
+const MOST_PAUSES: u32 = 25;
+
 /// The axes of a sweep, each with its levels in source order.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -157,14 +163,14 @@ impl Grid {
             queue.into_iter().skip(shard.index).step_by(shard.count).collect();
         let total = queue.len();
         let mut done: Vec<(Vec<usize>, BTreeMap<String, Metric>)> = Vec::new();
-        let mut put_off = 0;
+        let (mut put_off, mut pauses) = (0, 1);
         context.monitor.begin("cells", total as u64, 0);
         let outer = context.defer_busy.replace(true);
         let mut failed = None;
         while let Some(cell) = queue.pop_front() {
             match compute(&cell) {
                 Ok(metrics) => {
-                    put_off = 0;
+                    (put_off, pauses) = (0, 1);
                     done.push((cell.levels, metrics));
                     context.monitor.advance("");
                 }
@@ -172,8 +178,13 @@ impl Grid {
                     queue.push_back(cell);
                     put_off += 1;
                     if put_off >= queue.len() {
-                        thread::sleep(Duration::from_millis(200));
-                        put_off = 0;
+                        // To look at all cells takes work from those who compute them.
+                        for _ in 0..pauses {
+                            if !context.interrupt.is_requested() {
+                                thread::sleep(PAUSE);
+                            }
+                        }
+                        (put_off, pauses) = (0, (2 * pauses).min(MOST_PAUSES));
                     }
                     if context.interrupt.is_requested() {
                         failed = Some(Error::interrupted("grid: interrupted while waiting"));
@@ -217,6 +228,8 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     fn grid(levels: &[(&str, &[&str])]) -> Grid {
         let axes = levels
@@ -251,6 +264,29 @@ mod tests {
         for cell in &small {
             assert!(large.iter().any(|other| other.address == cell.address));
         }
+    }
+
+    #[test]
+    fn cells_that_others_compute_are_looked_at_less_and_less_often() {
+        let (context, _folder) = crate::dataset::laws::context(None);
+        let free = Arc::new(AtomicBool::new(false));
+        let other = free.clone();
+        let worker = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(1000));
+            other.store(true, Ordering::SeqCst);
+        });
+        let mut looks = 0;
+        let mut look = |_: &Cell| {
+            looks += 1;
+            match free.load(Ordering::SeqCst) {
+                true => Ok(BTreeMap::new()),
+                false => Err(Error::busy("held")),
+            }
+        };
+        let found = grid(&[("a", &["x"])]).run(&context, Shard::WHOLE, &mut look).unwrap();
+        worker.join().unwrap();
+        // At 0, 0.2, 0.6 and 1.4 s; a slow machine looks less often.
+        assert!((2..=4).contains(&looks) && found.rows.len() == 1, "{looks} looks");
     }
 
     #[test]
