@@ -41,7 +41,7 @@ impl Method for FewShot {
         let (x_val, y_val) = (extraction.of(&target.val, None)?, labels(&target.val)?);
         let (x_test, y_test) = (extraction.of(&target.test, None)?, labels(&target.test)?);
         let classes = target.classes();
-        let lambdas = logistic::grid((self.per_class * classes) as usize);
+        let lambdas = logistic::grid(self.per_class.saturating_mul(classes) as usize);
         let mut answers = Answers::new(target.test.metric());
         let (mut at_edge, mut stopped, mut magnitude) = (false, false, 0.0);
         for numbers in (0..self.draws).collect::<Vec<_>>().chunks(AT_ONCE) {
@@ -94,9 +94,10 @@ impl FewShot {
     fn seed(&self, seed: i64, number: i64) -> Result<i64> {
         let first = seed.checked_mul(self.draws);
         first.and_then(|first| first.checked_add(number)).ok_or_else(|| {
-            let draws = self.draws;
-            Error::usage(format!("few_shot: expected a seed that times {draws} is an integer of 64 bits, found {seed}"))
+            let most = i64::MAX / self.draws;
+            Error::usage(format!("few_shot: expected a seed of at most {most}, found {seed}"))
                 .at_key("seed")
+                .hint("draw k of d takes seed * d + k")
         })
     }
 }
@@ -120,11 +121,10 @@ pub const ENTRY: Entry<Build> = Entry {
               less. Draw k is what `data.few_shot(#{ per_class: n, seed: seed * draws + k })` gives to \
               `fixed_feature`: z-scored on the few, lambda chosen on target.val, nothing learnt from \
               the latter. Answers are those of all draws, one after another, so that accuracy is their \
-              mean and every test image counts once for each draw: intervals over images would take these for so many \
-              images. Features are computed once, heads of all \
-              draws and lambdas are fitted together. `lambda` is the geometric mean of those chosen. \
-              With batch_norm \"adapt\" the network first gets the running statistics of target.train, \
-              all of it.",
+              mean and every test image counts once for each draw: intervals over images would take \
+              these for so many images. Features are computed once, heads of all draws and lambdas are \
+              fitted together. `lambda` is the geometric mean of those chosen. With batch_norm \"adapt\" \
+              the network first gets the running statistics of target.train, all of it.",
         inputs: &[],
         params: &{
             let [batch_norm, _, normaliser] = Factors::EVAL;
