@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 mod faults;
 #[path = "preflight/files.rs"]
 mod files;
+#[path = "preflight/settings.rs"]
+mod settings;
 
 /// The trials.
 pub fn tests() -> Vec<Trial> {
@@ -28,6 +30,7 @@ pub fn tests() -> Vec<Trial> {
         law("scripts_and_examples_pass_clean", no_false_alarm),
         law("what_runs_passes_clean", what_runs),
         law("a_missing_file_is_found_where_it_is_surely_read", files::missing_file),
+        law("a_setting_of_another_type_word_or_range_is_refused", settings::refused),
         law("a_name_of_two_types_is_not_judged", two_types),
         law("functions_see_parameters_constants_and_imports_only", functions),
         law("an_open_comment_is_an_error_where_it_starts", open_comment),
@@ -156,33 +159,6 @@ fn check_only() -> Result<(), Failed> {
     let ran = lab.run(&["check", "good.rhai", "--set", "scale=tiny"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("the script has no param scale"), "{}", ran.err);
-    lab.script(
-        "set.rhai",
-        "param(\"scale\", \"tiny\", [\"tiny\", \"small\"], \"size\");\n\
-         param(\"seeds\", 3, 1..=9, \"networks\");\nparam(\"lr\", 0.1, \"step\");\n",
-    );
-    for (set, expected) in [
-        ("scale=large", "set: scale expected one of tiny, small, found large"),
-        ("seeds=0", "set: seeds expected a whole number from 1 to 9, found 0"),
-        ("seeds=some", "set: seeds expected a whole number, found some"),
-        ("lr=fast", "set: lr expected a number, found fast"),
-    ] {
-        let ran = lab.run(&["check", "set.rhai", "--set", set]);
-        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{set}");
-        assert!(ran.err.contains(expected), "{set}: {}", ran.err);
-    }
-    let given = ["--set", "seeds=9", "--set", "scale=small", "--set", "lr=2"];
-    let ran = lab.ok(&[["check", "set.rhai"].as_slice(), &given].concat());
-    assert_eq!(ran.out, "set.rhai: ok\n");
-    let help = lab.ok(&["set.rhai", "--help"]).out;
-    assert!(help.contains("(default 3, 1 to 9)"), "{help}");
-    lab.script("own.rhai", "param(\"n\", 5, 0..5, \"a default that it refuses\");");
-    let ran = lab.run(&["check", "own.rhai"]);
-    assert!(
-        ran.err.contains("param: n expected a whole number from 0 to 4, found 5"),
-        "{}",
-        ran.err
-    );
     Ok(())
 }
 
