@@ -32,7 +32,8 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             corrected by Holm over them. That the `parts` add up to `total` is checked, and the \
             residual printed with the path that they take from arm to arm: along another one the \
             split would differ. A share of the total (Fieller) is shown only where the total lies \
-            two half-widths of its interval from zero. `checks` names for a contrast a metric \
+            two half-widths of its interval from zero, and not at all with `shares` false, as for a \
+            total that is no gain. `checks` names for a contrast a metric \
             whose contrast must lie above zero; where it does not, the contrast is not separated \
             from what it controls for.\n\n\
             The preset \"adversarial_transfer\" has those of PGD's gain: perturbation, structure, \
@@ -54,6 +55,7 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             text("by", "arm", "Axis of the arms."),
             METRIC,
             Param::choice("scale", &["plain", "logit"], "Whether shares become log odds first."),
+            Param::bool("shares", true, "Whether shares of the total are shown, where it is clear."),
             REPLICATES,
             LEVEL,
         ],
@@ -239,6 +241,11 @@ mod tests {
         assert_eq!(column(&clear, 6, "share of total"), "-");
         let unclear = decompose(&known(20.0), &options).unwrap();
         assert!((0..7).all(|row| column(&unclear, row, "share of total") == "-"));
+        let options = [("metric", Value::from("loss")), ("shares", Value::Bool(false))];
+        let left_out = decompose(&known(0.1), &options).unwrap();
+        assert!(left_out.columns.iter().all(|column| column.name != "share of total"));
+        assert_eq!(left_out.rows[0].len(), left_out.columns.len());
+        assert!(left_out.notes.iter().all(|note| !note.contains("share is")));
     }
 
     #[test]

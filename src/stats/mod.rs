@@ -30,6 +30,7 @@ mod pairing;
 mod paired_compare;
 mod power;
 mod rank;
+mod ratio;
 mod records;
 mod show;
 mod sign_flip;
@@ -72,6 +73,7 @@ pub const STATISTICS: &[&Entry<Statistic>] = &[
     &correlation::PEARSON,
     &correlation::SPEARMAN,
     &linear_fit::ENTRY,
+    &ratio::ENTRY,
     &benjamini_hochberg::HOLM,
     &benjamini_hochberg::BENJAMINI_HOCHBERG,
 ];

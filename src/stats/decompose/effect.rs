@@ -3,6 +3,7 @@
 use super::contrast::Contrast;
 use crate::stats::block::pooled_error;
 use crate::stats::interval::{Interval, around, mean, sd, two_sided_p};
+use crate::stats::ratio::{Pair, fieller};
 use std::collections::BTreeMap;
 
 /// For each arm one value per replicate; none where a cell is missing.
@@ -92,12 +93,12 @@ pub(super) fn share(
         .iter()
         .map(|(arm, weight)| weight * total_weights.weights.get(arm).copied().unwrap_or(0.0))
         .sum();
-    let (c, t) = (part.estimate, total.estimate);
-    let a = t * t - unit * squares(total_weights);
-    let b = c * t - unit * both;
-    let d = c * c - unit * squares(part_weights);
-    let root = (b * b - a * d).max(0.0).sqrt();
-    Some((c / t, Interval { low: (b - root) / a, high: (b + root) / a }))
+    let interval = fieller(&Pair {
+        numerator: (part.estimate, unit * squares(part_weights)),
+        denominator: (total.estimate, unit * squares(total_weights)),
+        both: unit * both,
+    })?;
+    Some((part.estimate / total.estimate, interval))
 }
 
 #[cfg(test)]

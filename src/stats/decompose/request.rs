@@ -27,6 +27,8 @@ pub(super) struct Request {
     pub(super) metric: String,
     /// Whether shares become log odds.
     pub(super) logit: bool,
+    /// Whether shares of the total are shown, where it is clear.
+    pub(super) shares: bool,
     /// The coverage of the intervals of one target together.
     pub(super) level: f64,
 }
@@ -95,6 +97,7 @@ impl Request {
             replicate,
             metric,
             logit: args.text("scale")? == "logit",
+            shares: args.bool("shares")?,
             level: args.float("level")?,
         })
     }

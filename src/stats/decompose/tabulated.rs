@@ -91,8 +91,11 @@ pub(super) fn table(records: &Records, request: &Request) -> Table {
     let mut columns: Vec<Column> =
         rest.iter().map(|axis| Column::words(records.axis_name(*axis))).collect();
     columns.push(Column::words("contrast"));
-    let numbers = [unit.difference_heading(), &heading, "n", "df", "p (Holm)", "share of total"];
+    let numbers = [unit.difference_heading(), &heading, "n", "df", "p (Holm)"];
     columns.extend(numbers.map(Column::numbers));
+    if request.shares {
+        columns.push(Column::numbers("share of total"));
+    }
     columns.push(Column::words("manipulation check"));
     let mut table = Table::new(title, columns);
 
@@ -130,10 +133,12 @@ pub(super) fn table(records: &Records, request: &Request) -> Table {
                 effect.filter(|e| e.error.is_some()).map_or("-".to_owned(), |e| e.df.to_string()),
             );
             row.push(or_dash(effect.and_then(Effect::p).and_then(|_| corrected.next()), p_value));
-            row.push(share.map_or("-".to_owned(), |(share, interval)| {
-                let percent = |value: f64| format!("{:.0}", 100.0 * value);
-                format!("{} % {}", percent(share), bracketed(Some(interval), percent))
-            }));
+            if request.shares {
+                row.push(share.map_or("-".to_owned(), |(share, interval)| {
+                    let percent = |value: f64| format!("{:.0}", 100.0 * value);
+                    format!("{} % {}", percent(share), bracketed(Some(interval), percent))
+                }));
+            }
             let check = (index == 0)
                 .then(|| verdict(records, request, contrast, &rest, places))
                 .flatten()
@@ -185,10 +190,13 @@ fn notes(request: &Request, residual: Option<f64>, alone: bool, replicate: &str)
             });
             notes.push(format!("{whole} = {} exactly; residual {gap}", names.join(" + ")));
             notes.extend(request.path.clone());
-            notes.push(
-                "a share is shown where the total lies two half-widths of its interval from zero"
-                    .to_owned(),
-            );
+            if request.shares {
+                notes.push(
+                    "a share is shown where the total lies two half-widths of its interval from \
+                     zero"
+                        .to_owned(),
+                );
+            }
         }
         None => notes.push("the contrasts are not parts of one total".to_owned()),
     }
