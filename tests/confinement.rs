@@ -81,7 +81,7 @@ const IMPORTS: &[Attempt] = &[
     (
         "a_missing_module_says_where_it_looked",
         "import \"sub/none\" as x;",
-        "it is none of stdlib (gains, presets, wording, manipulation, salman2020, control_data, controls, evidence, noise_floor, other_evidence), and there is no file \"in/sub/none.rhai\"",
+        "it is none of stdlib (gains, figures, presets, wording, manipulation, salman2020, control_data, controls, evidence, noise_floor, other_evidence), and there is no file \"in/sub/none.rhai\"",
     ),
     (
         "a_module_sees_no_variable_of_its_importer",
@@ -245,7 +245,7 @@ fn reports() -> Result<(), Failed> {
     lab.ok(&["s.rhai", "--out", "out"]);
     let written: Vec<_> =
         lab.files("out").iter().map(|file| file.file_name().unwrap().to_owned()).collect();
-    assert_eq!(written, ["r.csv", "r.html", "r.png", "r.svg"]);
+    assert_eq!(written, ["r.csv", "r.html", "r.png", "r.svg", "r.tables.csv"]);
     let top = fs::read_dir(lab.path())?.map(|entry| entry.unwrap().file_name());
     let mut top: Vec<_> = top.collect();
     top.sort();

@@ -56,6 +56,8 @@ pub struct Page {
     pub notes: Vec<String>,
     /// The script that was run, its text; empty if there is none.
     pub script: String,
+    /// The modules that the script imports: their files and texts.
+    pub modules: Vec<(String, String)>,
     /// Names and derivations of the results.
     pub lineages: Vec<(String, String)>,
     /// The parameters of the script and their values.
@@ -88,6 +90,9 @@ pub fn html(page: &Page) -> String {
     if !page.script.is_empty() {
         heading(&mut out, "Script");
         details(&mut out, "What was run", &page.script);
+    }
+    for (file, text) in &page.modules {
+        details(&mut out, &format!("Imported: {file}"), text);
     }
     if !page.lineages.is_empty() {
         heading(&mut out, "Derivations");
@@ -234,6 +239,7 @@ mod tests {
             ],
             notes: vec![text.to_owned()],
             script: text.to_owned(),
+            modules: pairs.clone(),
             lineages: pairs.clone(),
             parameters: pairs.clone(),
             manifest: pairs,

@@ -3,11 +3,12 @@
 use super::failure::raise;
 use super::limits::Bounds;
 use super::stdlib;
+use super::token::{Piece, Token, pieces};
 use crate::confinement::{Confinement, shown};
 use crate::error::{Error, Result, nearest};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -51,9 +52,48 @@ pub fn text(bounds: &Bounds, name: &str) -> Result<(String, Rc<str>)> {
     let reading = bounds.reading.beside_the_script();
     let read = || {
         let file = find(&reading, name)?.0;
-        Ok((reading.folder().join(&file).display().to_string(), reading.text(&file, BYTES)?.into()))
+        Ok((path(&reading, &file), reading.text(&file, BYTES)?.into()))
     };
     read().map_err(|error: Error| error.within("import"))
+}
+
+/// The path of a file of modules that errors show.
+fn path(reading: &Confinement, file: &Path) -> String {
+    reading.folder().join(file).display().to_string()
+}
+
+/// The modules that a script imports, and those that these import, each once: the file of its name, and
+/// its text as it was loaded. What was not loaded, and names that are computed, are left out.
+pub fn imported(bounds: &Bounds, loaded: &Sources, source: &str) -> Vec<(String, Rc<str>)> {
+    let (loaded, reading) = (loaded.borrow(), bounds.reading.beside_the_script());
+    let mut found: Vec<(String, Rc<str>)> = Vec::new();
+    let mut waiting = names(source);
+    while let Some(name) = waiting.pop_front() {
+        let is_own = stdlib::SOURCES.iter().any(|(own, _)| *own == name);
+        let (file, key) = if is_own {
+            (stdlib::path(&name), stdlib::path(&name))
+        } else {
+            let Ok(file) = file_of(&reading, &name) else { continue };
+            (file.display().to_string(), path(&reading, &file))
+        };
+        let Some(text) = loaded.get(&key) else { continue };
+        if found.iter().all(|(known, _)| *known != file) {
+            waiting.extend(names(text));
+            found.push((file, text.clone()));
+        }
+    }
+    found
+}
+
+/// The names that a text imports.
+fn names(source: &str) -> VecDeque<String> {
+    let pieces = pieces(source);
+    let import = |pair: &[Piece]| {
+        let named = pair[0].text(source) == "import" && pair[0].token == Token::Keyword;
+        let quoted = pair[1].text(source).strip_prefix('"')?.strip_suffix('"')?;
+        named.then(|| quoted.to_owned())
+    };
+    pieces.windows(2).filter_map(import).collect()
 }
 
 struct Modules {
@@ -85,7 +125,7 @@ impl ModuleResolver for Modules {
         let _waiting = waiting.map_err(|error| raise(error.within("import"), at))?;
         let text = self.reading.text(&file, BYTES);
         let text = text.map_err(|error| raise(error.within("import"), at))?;
-        let path = self.reading.folder().join(&file).display().to_string();
+        let path = path(&self.reading, &file);
         self.sources.borrow_mut().insert(path.clone(), Rc::from(text.as_str()));
         let inside = |error| Box::new(EvalAltResult::ErrorInModule(path.clone(), error, at));
         let mut ast = engine.compile(&text).map_err(|error| inside(error.into()))?;
@@ -133,11 +173,7 @@ impl Modules {
 
 /// The file of a name, its real path and its state.
 fn find(reading: &Confinement, name: &str) -> Result<(PathBuf, PathBuf, State)> {
-    let file = if reading.is_unrestricted() {
-        PathBuf::from(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)))
-    } else {
-        file_of(name)?
-    };
+    let file = file_of(reading, name)?;
     let real = reading.find(&file)?.ok_or_else(|| missing(reading, name, &file))?;
     let facts = fs::metadata(&real)
         .map_err(|error| Error::io(format!("cannot read {}", real.display()), &error))?;
@@ -171,7 +207,10 @@ fn beside(reading: &Confinement, folder: &Path) -> Vec<String> {
 }
 
 /// The file of a module's name; a name is plain, so that it means the same everywhere.
-fn file_of(name: &str) -> Result<PathBuf> {
+fn file_of(reading: &Confinement, name: &str) -> Result<PathBuf> {
+    if reading.is_unrestricted() {
+        return Ok(PathBuf::from(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name))));
+    }
     let plain = |part: &str| {
         !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
     };
@@ -206,5 +245,31 @@ mod tests {
         };
         assert_eq!(value("fn value() { 1 }"), 1);
         assert_eq!(value("fn value() { 1 + 1 }"), 2);
+    }
+
+    #[test]
+    fn what_a_script_imports_is_found_once_as_it_was_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        write("a/b.rhai", "import \"c\" as c;");
+        write("c.rhai", "import \"wording\" as w; fn c() { 1 }");
+        let (mut engine, loaded) = (Engine::new(), Sources::default());
+        let bounds = Bounds { reading: Confinement::to(folder.path()), max_ops: None };
+        install(&mut engine, &bounds, &loaded);
+        let script = "import \"a/b\" as b; // import \"gains\" as g;\nlet import_c = \"import\";";
+        engine.run(script).unwrap();
+        write("c.rhai", "fn c() { 2 }");
+        let files = |text: &str| {
+            let found = imported(&bounds, &loaded, text).into_iter();
+            found.map(|(file, _)| file).collect::<Vec<_>>()
+        };
+        assert_eq!(files(script), ["a/b.rhai", "c.rhai", "stdlib/wording.rhai"]);
+        assert!(imported(&bounds, &loaded, script)[1].1.ends_with("{ 1 }"));
+        let controls = files("import \"controls\" as s;");
+        let needed =
+            ["controls", "control_data", "manipulation", "presets", "wording", "salman2020"];
+        assert_eq!(controls, needed.map(stdlib::path));
+        assert_eq!(files("import \"never_loaded\" as n; print(1);"), [""; 0]);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// The modules by name, in the order of the manual.
 pub const SOURCES: &[(&str, &str)] = &[
     ("gains", include_str!("../../stdlib/gains.rhai")),
+    ("figures", include_str!("../../stdlib/figures.rhai")),
     ("presets", include_str!("../../stdlib/presets.rhai")),
     ("wording", include_str!("../../stdlib/wording.rhai")),
     ("manipulation", include_str!("../../stdlib/manipulation.rhai")),

@@ -7,8 +7,9 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::plot::{self, Plot};
 use crate::registry::{Args, Default, Example, Home, Kind, Param, Spec, Value};
-use crate::report::{Figure, Page, Part, csv, html};
+use crate::report::{Figure, Page, Part, csv, html, tables_csv};
 use crate::script::binding::{Binder, Call};
+use crate::script::modules::imported;
 use crate::script::param::head_comment;
 use crate::script::run::Run;
 use crate::stats::{Metric, REPLICATE, Records, Row, summary};
@@ -24,9 +25,11 @@ const WRITE: Spec = Spec {
     name: "write",
     home: Home::Namespace("report"),
     doc: "Writes the cells of a study as a table, a picture and a page. NAME.csv holds the cells, \
-          NAME.svg and NAME.png the picture, and NAME.html is one page without external resources: \
-          what was asked, the picture, what was varied, tables that a click on a heading sorts, what \
-          they do not show, settings, the script, derivations and environment. Prints where. The same results give the same bytes.",
+          NAME.tables.csv those of the tables, one a line, NAME.svg and NAME.png the picture, and \
+          NAME.html is one page without external resources: what was asked, the picture, what was \
+          varied, tables that a click on a heading sorts, what they do not show, settings, the \
+          script and its modules, derivations and environment. Prints where. The same results give \
+          the same bytes.",
     inputs: &[
         Param::input("name", Kind::Text, "Name of the files."),
         Param::input("cells", Kind::Handle("cells"), "What a sweep measured."),
@@ -40,7 +43,11 @@ const WRITE: Spec = Spec {
         },
     ],
     params: &[
-        Param::choice("plot", &["bars"], "Kind of picture."),
+        Param::choice(
+            "plot",
+            &["bars", "none"],
+            "Kind of picture; \"none\" leaves it to `tables`.",
+        ),
         Param {
             name: "metric",
             kind: Kind::Text,
@@ -87,9 +94,13 @@ fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
     let name = call.args.text("name")?;
     let cells: Cells = call.args.handle("cells")?;
     let replicate = call.args.text("replicate")?;
-    let plot = picture(&cells, &call.args)?;
-    let svg = plot::svg(&plot.scene)?;
-    let mut parts = vec![Part::Figure(Figure { svg: svg.clone(), caption: plot.caption })];
+    let (mut parts, mut files) = (Vec::new(), Vec::new());
+    if let Some(plot) = picture(&cells, &call.args)? {
+        let svg = plot::svg(&plot.scene)?;
+        files.push(("svg", svg.as_str().as_bytes().to_vec()));
+        files.push(("png", plot::png(&plot.scene)?));
+        parts.push(Part::Figure(Figure { svg, caption: plot.caption }));
+    }
     let (mut tables, plots) = given(call)?;
     if tables.is_empty() {
         tables = vec![by_default(&cells, call.args.text("metric")?, replicate)?];
@@ -110,12 +121,10 @@ fn write(context: &Context, run: &Run, call: &Call) -> Result<String> {
             .collect(),
         ..page(context, run, name, parts)
     };
-    let files: [(&str, Vec<u8>); 4] = [
-        ("csv", csv(&cells.records)?.into_bytes()),
-        ("svg", svg.as_str().as_bytes().to_vec()),
-        ("png", plot::png(&plot.scene)?),
-        ("html", html(&page).into_bytes()),
-    ];
+    let tables = tables_csv(page.parts.iter().filter_map(Part::table))?;
+    files.push(("csv", csv(&cells.records)?.into_bytes()));
+    files.push(("tables.csv", tables.into_bytes()));
+    files.push(("html", html(&page).into_bytes()));
     write_files("write", run, name, &files)?;
     (run.print)(&format!("report: {}", run.out.join(format!("{name}.html")).display()));
     Ok(format!("{name}.html"))
@@ -154,14 +163,19 @@ pub(super) fn prepared<'a>(operation: &str, run: &'a Run, name: &str) -> Result<
     Ok(&run.out)
 }
 
-fn picture(cells: &Cells, args: &Args) -> Result<Plot> {
-    let entry = plot::find(args.text("plot")?)?;
+/// The picture that the options ask for; none for "none".
+fn picture(cells: &Cells, args: &Args) -> Result<Option<Plot>> {
+    let kind = args.text("plot")?;
+    if kind == "none" {
+        return Ok(None);
+    }
+    let entry = plot::find(kind)?;
     let option = |key: &str| -> Result<(String, Value)> {
         Ok((key.to_owned(), Value::Text(args.text(key)?.to_owned())))
     };
     let options = vec![option("metric")?, option("by")?, option("replicate")?];
     let args = Args::resolve(&entry.spec, vec![Value::Handle(Rc::new(cells.clone()))], options)?;
-    (entry.build)(&cells.records, &args)
+    (entry.build)(&cells.records, &args).map(Some)
 }
 
 /// A plot as a part of a page.
@@ -180,9 +194,13 @@ pub(super) fn page(context: &Context, run: &Run, name: &str, parts: Vec<Part>) -
     let script = Path::new(script).file_name().map_or(script.into(), |name| name.to_string_lossy());
     Page {
         title: name.replace('_', " "),
-        description: head_comment(source),
+        description: unwrapped(&head_comment(source)),
         parts,
         script: source.to_owned(),
+        modules: imported(&run.bounds, &run.texts.modules, source)
+            .into_iter()
+            .map(|(file, text)| (file, text.to_string()))
+            .collect(),
         parameters: run.params.clone(),
         manifest: std::iter::once(("script".to_owned(), script.into_owned()))
             .chain(
@@ -195,6 +213,33 @@ pub(super) fn page(context: &Context, run: &Run, name: &str, parts: Vec<Part>) -
             .collect(),
         ..Page::default()
     }
+}
+
+/// A comment whose lines are as long as a reader's page: a line goes on the one before, unless it is
+/// blank, follows a blank one, is indented or an item of a list, or begins with a label such as
+/// `Question:`.
+fn unwrapped(comment: &str) -> String {
+    let labelled = |line: &str| {
+        let label = line.split_once(": ").map_or(line.strip_suffix(':'), |(label, _)| Some(label));
+        label.is_some_and(|label| {
+            let short = label.split(' ').count() <= 5 && !label.contains('.');
+            short && label.starts_with(char::is_uppercase)
+        })
+    };
+    let mut out = String::new();
+    let mut before = "";
+    for line in comment.lines() {
+        let begins = line.is_empty()
+            || before.is_empty()
+            || line.starts_with([' ', '-', '*'])
+            || labelled(line);
+        if !out.is_empty() {
+            out.push(if begins { '\n' } else { ' ' });
+        }
+        out.push_str(line);
+        before = line;
+    }
+    out
 }
 
 /// What was varied: the axes of the grid with their levels.
@@ -261,4 +306,19 @@ fn scale(records: &Records, replicate: &str, params: &[(String, String)]) -> Str
         records.rows.len(),
         axes.join(" x ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_comment_join_where_no_label_or_blank_line_stands() {
+        let comment = "Is it so?\n\nQuestion: is it\nreally so. Then: no,\nPGD is. Not that: x\n\
+                       Estimand, stated before it: a\nb\n- one\n- two\nUse:\nthis";
+        let shown = "Is it so?\n\nQuestion: is it really so. Then: no, PGD is. Not that: x\n\
+                     Estimand, stated before it: a b\n- one\n- two\nUse: this";
+        assert_eq!(unwrapped(comment), shown);
+        assert_eq!(unwrapped(""), "");
+    }
 }
