@@ -40,6 +40,15 @@ document.body.dataset.found = JSON.stringify({
 });
 </script></body>"#;
 
+/// What any page says of itself.
+const FITS: &str = r#"<script>
+document.body.dataset.found = JSON.stringify({
+  wide: document.documentElement.scrollWidth <= innerWidth,
+  loaded: performance.getEntriesByType("resource").length,
+  figures: [...document.querySelectorAll("figure svg")].filter((svg) => svg.getBoundingClientRect().height > 50).length,
+});
+</script></body>"#;
+
 /// The trials.
 pub fn tests() -> Vec<Trial> {
     vec![Trial::test("browser::a_page_sorts_fits_a_phone_asks_for_nothing_and_prints", page)]
@@ -66,11 +75,7 @@ fn page() -> Result<(), Failed> {
     assert!(written.contains("Does a page work?") && written.contains("plot::forest(rows)"));
     std::fs::write(lab.path().join("probed.html"), written.replace("</body>", PROBE))?;
 
-    let ran = open(browser, lab.path(), &["--dump-dom"], "probed.html");
-    assert!(!ran.1.contains("CONSOLE"), "{}", ran.1);
-    let found = ran.0.split("data-found=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let found = found.unwrap_or_else(|| panic!("no answer:\n{}\n{}", ran.0, ran.1));
-    let found: Value = serde_json::from_str(&found.replace("&quot;", "\""))?;
+    let found = answer(browser, lab.path(), "probed.html")?;
     assert_eq!(found["up"], serde_json::json!(["a", "c", "b"]), "{found}");
     assert_eq!(found["down"], serde_json::json!(["b", "c", "a"]), "{found}");
     assert_eq!(found["sort"], "descending", "{found}");
@@ -81,6 +86,34 @@ fn page() -> Result<(), Failed> {
     let print = format!("--print-to-pdf={}", pdf.display());
     open(browser, lab.path(), &[&print], "runs/reports/page.html");
     assert!(std::fs::read(&pdf)?.starts_with(b"%PDF"));
+    Ok(())
+}
+
+/// What a page with a probe says of itself; nothing may have been written to the console.
+fn answer(browser: &str, folder: &Path, page: &str) -> Result<Value, Failed> {
+    let ran = open(browser, folder, &["--dump-dom"], page);
+    assert!(!ran.1.contains("CONSOLE"), "{}", ran.1);
+    let found = ran.0.split("data-found=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let found = found.unwrap_or_else(|| panic!("no answer:\n{}\n{}", ran.0, ran.1));
+    Ok(serde_json::from_str(&found.replace("&quot;", "\""))?)
+}
+
+/// Opens all pages of a laboratory, where a browser is installed: each fits a phone, asks for nothing,
+/// reports no error and shows its figures.
+pub fn every_page_works(lab: &Lab) -> Result<(), Failed> {
+    let Some(browser) = browser() else {
+        println!("browser: skipped, none of {} is installed", BROWSERS.join(", "));
+        return Ok(());
+    };
+    let pages = lab.files("runs/reports").into_iter();
+    for path in pages.filter(|path| path.extension().is_some_and(|end| end == "html")) {
+        let written = std::fs::read_to_string(&path)?;
+        let figures = written.matches("<figure>").count();
+        std::fs::write(lab.path().join("probed.html"), written.replace("</body>", FITS))?;
+        let found = answer(browser, lab.path(), "probed.html")?;
+        let expected = serde_json::json!({ "wide": true, "loaded": 0, "figures": figures });
+        assert_eq!(found, expected, "{}", path.display());
+    }
     Ok(())
 }
 

@@ -44,7 +44,8 @@ pub fn tests() -> Vec<Trial> {
         law("every_study_is_checked_at_every_scale", checked),
         law("networks_transfer_to_the_official_layouts_of_eleven_sets_and_to_cars", twelve),
         law("the_other_studies_read_the_released_networks", others),
-        law("the_controls_read_released_networks_or_train_their_own", controls),
+        law("the_controls_read_released_networks", released),
+        law("the_controls_train_networks_on_imagenet", trained),
     ]
 }
 
@@ -183,7 +184,7 @@ fn others() -> Result<(), Failed> {
     Ok(())
 }
 
-fn controls() -> Result<(), Failed> {
+fn released() -> Result<(), Failed> {
     let released = ["resnet18_l2_eps0.ckpt", "resnet18_l2_eps3.ckpt"];
     let radii = ["0", "0.5", "1", "3", "5"].map(|eps| format!("resnet50_l2_eps{eps}.ckpt"));
     let noises = ["0.00", "0.25", "0.50", "1.00"].map(|sigma| format!("noise_{sigma}.pth.tar"));
@@ -191,20 +192,41 @@ fn controls() -> Result<(), Failed> {
         .chain(radii.iter().chain(&noises).map(|name| ("resnet34", name.as_str())))
         .collect::<Vec<_>>());
     let one = ["datasets=caltech101"];
-    let (out, cells) = run(&lab, "noise_vs_pgd", &one);
-    assert_eq!(cells.len(), 1 + 9 * 2);
-    // Noise is compared with the network of sigma 0, so that nothing but PGD has eps 0.
+    let three = ["datasets=caltech101,caltech256,cifar10"];
+    let (out, cells) = run(&lab, "noise_vs_pgd", &three);
+    assert_eq!(cells.len(), 1 + 9 * 2 * 3);
+    // Noise is compared with the network of sigma 0, so that nothing but PGD has eps 0; CIFAR is of
+    // 32 pixels, so that it counts for small images alone.
     let matched = rows(&out, "noise matched to PGD");
     assert_eq!(matched.len(), 4, "{out}");
-    assert!(matched.iter().all(|row| row[1].starts_with("gaussian") && row[8] == "1"), "{out}");
+    for row in &matched {
+        let n = if row[2] == "native" { "2" } else { "3" };
+        assert!(row[1].starts_with("gaussian") && row[8] == n, "{out}");
+    }
+    assert!(out.contains("accuracy of each arm minus standard, paired by data set"), "{out}");
 
-    let (out, _) = run(&lab, "upscaling", &[&one[..], &["protocols=0"]].concat());
-    assert!(out.contains("gain of PGD at 32 px beyond that at 224 px"), "{out}");
+    let (out, _) = run(&lab, "upscaling", &[&three[..], &["protocols=0"]].concat());
+    let contrasts = rows(&out, "contrasts");
+    let beyond = |name: &str| contrasts.iter().find(|row| row[0] == name).expect("a contrast")[3];
+    assert_eq!(beyond("gain of PGD at 32 px beyond that at 224 px"), "2", "{out}");
+    assert_eq!(beyond("gain of PGD at 32 px native beyond that at 32 px"), "2", "{out}");
+    assert_eq!(rows(&out, "gain in accuracy over standard, beyond").len(), 1, "{out}");
+    let (out, _) =
+        run(&lab, "upscaling", &[&one[..], &["protocols=1", "recalibrate=true"]].concat());
+    assert!(
+        out.contains("beyond that at 224 px, BN adapt, crops random, normaliser none"),
+        "{out}"
+    );
+    Ok(())
+}
 
-    let short = ["epochs=1", "seeds=1", "arms=2", "attacked=0"];
-    let (_, cells) = run(&lab, "decomposition", &[&one[..], &short, &["tuning=0"]].concat());
-    assert_eq!(cells.len(), 1 + 2 * 2);
-    let (_, cells) = run(&lab, "sample_matched", &[&one[..], &short].concat());
-    assert_eq!(cells.len(), 1 + 2 * 2);
+fn trained() -> Result<(), Failed> {
+    let lab = lab(&[]);
+    let short = ["datasets=caltech101", "epochs=1", "seeds=1", "attacked=0"];
+    let (_, cells) = run(&lab, "decomposition", &[&short[..], &["tuning=0", "arms=3"]].concat());
+    assert_eq!(cells.len(), 1 + 3 * 2);
+    let (out, cells) = run(&lab, "sample_matched", &[&short[..], &["arms=4"]].concat());
+    assert_eq!(cells.len(), 1 + 4 * 2);
+    assert_eq!(rows(&out, "budgets, as multiples of standard training").len(), 3, "{out}");
     Ok(())
 }

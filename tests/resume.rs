@@ -13,7 +13,6 @@ pub fn tests() -> Vec<Trial> {
     vec![
         Trial::test("resume::a_study_killed_again_and_again_ends_with_the_same_bytes", killed),
         Trial::test("resume::a_training_resumes_inside_an_epoch_bit_for_bit", inside_an_epoch),
-        Trial::test("resume::two_shards_train_everything_once", shards),
         Trial::test("resume::a_partial_run_of_other_threads_is_refused", other_threads),
         Trial::test("resume::a_signal_ends_with_75_and_resumes", signalled),
     ]
@@ -29,7 +28,7 @@ fn whole_files(lab: &Lab, folder: &str) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The reports by name.
-fn reports(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
+pub fn reports(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
     whole_files(lab, "runs/reports")
         .map(|path| {
             (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
@@ -129,39 +128,6 @@ fn inside_an_epoch() -> Result<(), Failed> {
     assert_eq!(resumed.out, expected.out);
     assert_eq!(weights(&lab), weights(&whole));
     assert!(lab.files("runs/partial").is_empty(), "a finished training leaves no checkpoint");
-    Ok(())
-}
-
-fn shards() -> Result<(), Failed> {
-    let script = study();
-    let whole = Lab::new();
-    let arguments: Vec<&str> = [script.as_str()].into_iter().chain(TINY).collect();
-    let expected = whole.ok(&arguments);
-
-    let lab = Lab::new();
-    let spawn = |shard: &str| {
-        let mut command = lab.command(&arguments);
-        command.args(["--shard", shard]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    };
-    let (first, second) = (spawn("0/2")?, spawn("1/2")?);
-    let mut log = String::new();
-    for child in [first, second] {
-        let ran: crate::lab::Ran = child.wait_with_output()?.into();
-        assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
-        assert!(ran.out.contains("shard done"), "{}", ran.out);
-        log.push_str(&ran.err);
-    }
-    let mut lines: Vec<&str> = log.lines().filter(|line| line.starts_with("train ")).collect();
-    let count = lines.len();
-    lines.sort_unstable();
-    lines.dedup();
-    assert_eq!(lines.len(), count, "a training ran twice:\n{log}");
-    assert_eq!(count, 6, "6 arms and one seed are 6 trainings:\n{log}");
-
-    let merged = lab.ok(&arguments);
-    assert_eq!(merged.out, expected.out);
-    assert_eq!(reports(&lab), reports(&whole));
-    assert!(!merged.err.contains("train "), "the merge trained:\n{}", merged.err);
     Ok(())
 }
 

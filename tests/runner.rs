@@ -32,6 +32,7 @@ mod prompt;
 mod registry;
 mod resume;
 mod session;
+mod shards;
 mod terminal;
 
 fn main() {
@@ -56,6 +57,7 @@ fn main() {
     trials.extend(hostile::tests());
     trials.extend(lineage::tests());
     trials.extend(resume::tests());
+    trials.extend(shards::tests());
     trials.extend(packing::tests());
     trials.extend(paper_scale::tests());
     trials.extend(session::tests());

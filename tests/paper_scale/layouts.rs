@@ -59,16 +59,16 @@ fn birdsnap(root: &Path) {
     put(root, "test_images.txt", format!("path\n{}", lines(&test, path)));
 }
 
-fn cifar(root: &Path, train: &str, names: &str, classes: usize, labels: usize) {
+fn cifar(root: &Path, [train, test, names]: [&str; 3], classes: usize, labels: usize, each: usize) {
     let list: String = (0..classes).map(|class| format!("class {class}\n")).collect();
     put(root, names, list);
-    let test = if labels == 1 { "test_batch.bin" } else { "test.bin" };
-    for (file, salt) in [(train, 3), (test, 11)] {
-        let record = |class: usize| {
-            let pixels = (0..3072).map(move |at| (at * (class + salt) / 5 % 253) as u8);
+    for (file, salt, each) in [(train, 3, each), (test, 11, 1)] {
+        let record = |number: usize| {
+            let class = number % classes;
+            let pixels = (0..3072).map(move |at| (at * (number + salt) / 5 % 253) as u8);
             vec![class as u8; labels].into_iter().chain(pixels)
         };
-        put(root, file, (0..classes).flat_map(record).collect::<Vec<u8>>());
+        put(root, file, (0..classes * each).flat_map(record).collect::<Vec<u8>>());
     }
 }
 
@@ -193,8 +193,10 @@ pub fn data(root: &Path) {
     birdsnap(&at("birdsnap"));
     listed(&at("caltech101/101_ObjectCategories"), ["Faces", "ant"], 30, objects);
     listed(&at("caltech256/256_ObjectCategories"), ["001.ak47", "056.dog"], 60, objects);
-    cifar(&at("cifar-10-batches-bin"), "data_batch_1.bin", "batches.meta.txt", 10, 1);
-    cifar(&at("cifar-100-binary"), "train.bin", "fine_label_names.txt", 100, 2);
+    let ten = ["data_batch_1.bin", "test_batch.bin", "batches.meta.txt"];
+    cifar(&at("cifar-10-batches-bin"), ten, 10, 1, 10);
+    let hundred = ["train.bin", "test.bin", "fine_label_names.txt"];
+    cifar(&at("cifar-100-binary"), hundred, 100, 2, 1);
     dtd(&at("dtd"));
     aircraft(&at("fgvc-aircraft-2013b"));
     flowers(&at("flowers-102"));
