@@ -14,6 +14,7 @@ h2{font-size:1.2rem;margin:2.75rem 0 .75rem;padding-top:1rem;border-top:1px soli
 .scale{border-left:4px solid var(--accent);background:var(--shade);padding:.6rem 1rem;margin:1rem 0}
 figure{margin:1.5rem 0}
 figure svg{display:block;max-width:100%;min-width:44rem;height:auto}
+p,li,h1,h2,figcaption,summary{overflow-wrap:anywhere}
 figcaption,.notes{color:var(--muted);font-size:.875rem}
 figcaption{margin-top:.5rem}
 .notes{margin:.5rem 0 0;padding-left:1.1rem}
