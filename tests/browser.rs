@@ -105,8 +105,10 @@ pub fn every_page_works(lab: &Lab) -> Result<(), Failed> {
         println!("browser: skipped, none of {} is installed", BROWSERS.join(", "));
         return Ok(());
     };
-    let pages = lab.files("runs/reports").into_iter();
-    for path in pages.filter(|path| path.extension().is_some_and(|end| end == "html")) {
+    let mut pages = lab.files("runs/reports");
+    pages.retain(|path| path.extension().is_some_and(|end| end == "html"));
+    assert!(!pages.is_empty(), "no page was written");
+    for path in pages {
         let written = std::fs::read_to_string(&path)?;
         let figures = written.matches("<figure>").count();
         std::fs::write(lab.path().join("probed.html"), written.replace("</body>", FITS))?;
