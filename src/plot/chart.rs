@@ -36,6 +36,7 @@ pub(super) struct Chart {
 }
 
 /// The rectangle between the axes.
+#[derive(Clone)]
 struct Frame {
     left: f64,
     top: f64,
@@ -92,14 +93,15 @@ impl Chart {
         let left = EDGE + gutter + 8.0;
         let frame = Frame { left, top, width: WIDTH - EDGE - left - key, x, y };
         self.axes(&mut scene, &frame, y_wanted)?;
+        let beside = |place| Frame { left: left + self.shift(place), ..frame.clone() };
         for (place, line) in self.lines.iter().enumerate() {
-            self.intervals(&mut scene, &frame, line, ink(place).0);
+            self.intervals(&mut scene, &beside(place), line, ink(place).0);
         }
         if let Some(ends) = self.fit {
             scene.path(ends.map(|(x, y)| frame.at(x, y)).to_vec(), THICKNESS, Ink::Reference);
         }
         for (place, line) in self.lines.iter().enumerate() {
-            self.draw(&mut scene, &frame, line, ink(place));
+            self.draw(&mut scene, &beside(place), line, ink(place));
         }
         let mut bottom = top + AXIS + 26.0;
         if !self.x_label.is_empty() {
@@ -124,6 +126,20 @@ impl Chart {
         }
         scene.height = bottom.max(row) + 12.0;
         Ok(scene)
+    }
+
+    /// How far a line is moved to the right, so that bars at one place lie side by side.
+    fn shift(&self, place: usize) -> f64 {
+        const STEP: f64 = 5.0;
+        const MOST: f64 = 20.0;
+        if self.bands
+            || !self.joined
+            || !self.lines.iter().flat_map(Line::points).any(|p| p.interval.is_some())
+        {
+            return 0.0;
+        }
+        let gaps = self.lines.len() as f64 - 1.0;
+        (place as f64 - gaps / 2.0) * STEP.min(MOST / gaps.max(1.0))
     }
 
     /// The names of the lines, each in rows with the width of the widest; none where one line

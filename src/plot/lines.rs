@@ -32,7 +32,11 @@ pub const ENTRY: Entry<Picture> = Entry {
             Param::optional("x_label", Kind::Text, "What lies along the picture, with its unit."),
             Param::optional("y_label", Kind::Text, "What is drawn, with its unit."),
             Param::choice("log", &["none", "x", "y", "xy"], "The axes that are logarithmic."),
-            Param::choice("intervals", &["band", "bars"], "How intervals are drawn."),
+            Param::choice(
+                "intervals",
+                &["band", "bars"],
+                "How intervals are drawn; lines with bars are moved a little, to lie side by side.",
+            ),
         ],
         returns: "plot",
         example: Example {
@@ -131,7 +135,11 @@ fn caption(chart: &Chart) -> String {
     match (intervals, chart.bands) {
         (false, _) => axes.to_owned(),
         (true, true) => format!("{axes} Bands are the intervals that were given."),
-        (true, false) => format!("{axes} Bars are the intervals that were given."),
+        (true, false) => {
+            format!(
+                "{axes} Bars are the intervals that were given, side by side where they would overlap."
+            )
+        }
     }
 }
 
@@ -249,6 +257,28 @@ mod tests {
             let names = boxes.iter().map(|box_| box_[0]).fold(0.0, f64::max);
             assert!(right < names, "a line runs into the key");
         }
+    }
+
+    #[test]
+    fn lines_with_bars_at_one_place_lie_side_by_side() {
+        let one = |name: &str| {
+            series(name, &[("y", &[1.0, 2.0]), ("low", &[0.5, 1.5]), ("high", &[1.5, 2.5])])
+        };
+        let given = Value::List(["a", "b", "c"].map(one).to_vec());
+        let starts = |intervals: &str| {
+            let scene = plot(given.clone(), &[("intervals", text(intervals))]).unwrap().scene;
+            let all = paths(&scene);
+            (0..3)
+                .map(|line| all.iter().find(|path| path.0 == line).unwrap().1[0])
+                .collect::<Vec<_>>()
+        };
+        let (bands, bars) = (starts("band"), starts("bars"));
+        assert!(bands.iter().all(|start| *start == bands[0]));
+        // The middle one stays where it is, and none moves up or down.
+        for ((bar, band), moved) in bars.iter().zip(&bands).zip([-5.0, 0.0, 5.0]) {
+            assert!((bar.0 - band.0 - moved).abs() < 1e-9, "{bar:?} {band:?}");
+        }
+        assert!(bars.iter().all(|start| start.1 == bars[0].1));
     }
 
     #[test]

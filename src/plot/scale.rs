@@ -14,16 +14,20 @@ pub(super) struct Tick {
 }
 
 /// A number axis.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
     range: Range,
     logarithmic: bool,
+    /// The numbers themselves, where a logarithmic axis has a few whole ones: pixels, doublings.
+    few: Vec<f64>,
     /// Whether all numbers are whole, so that marks between them would mean nothing.
     whole: bool,
 }
 
 /// What is free at both ends, as a share of the axis.
 const MARGIN: f64 = 0.04;
+/// The most numbers of a logarithmic axis that are its marks.
+const FEW: usize = 8;
 
 impl Scale {
     /// An axis around these numbers, which are finite and, on a logarithmic axis, above 0; where a
@@ -42,9 +46,15 @@ impl Scale {
             false => (low, high),
         };
         let margin = MARGIN * (high - low);
+        let mut few = if logarithmic && whole { numbers.to_vec() } else { Vec::new() };
+        few.sort_by(f64::total_cmp);
+        few.dedup();
+        if !(3..=FEW).contains(&few.len()) {
+            few.clear();
+        }
         let from_zero = !logarithmic && low >= 0.0 && low < 0.15 * high;
         let low = if from_zero { 0.0 } else { low - margin };
-        Self { range: Range { low, high: high + margin }, logarithmic, whole }
+        Self { range: Range { low, high: high + margin }, logarithmic, few, whole }
     }
 
     /// Where a number lies: 0 at the lower end and 1 at the upper.
@@ -53,9 +63,9 @@ impl Scale {
         (number - self.range.low) / (self.range.high - self.range.low)
     }
 
-    /// About `wanted` marks with texts, at round numbers: on a logarithmic axis 1, 2 and 5 times
-    /// powers of 10 where there is room for them, powers of 10 or each second, third, ... of them
-    /// otherwise.
+    /// About `wanted` marks with texts, at round numbers: on a logarithmic axis a few whole numbers
+    /// themselves where there is room for them, or 1, 2 and 5 times powers of 10, or powers of 10 or
+    /// each second, third, ... of them.
     pub(super) fn ticks(&self, wanted: usize) -> Vec<Tick> {
         if !self.logarithmic {
             let most = (self.range.high - self.range.low).max(1.0) as usize;
@@ -63,11 +73,26 @@ impl Scale {
             let tick = |(value, label)| Tick { value, label, exponent: String::new() };
             return axis::ticks(self.range, wanted).into_iter().map(tick).collect();
         }
+        if self.own(wanted) {
+            let mark = |value: &f64| Tick {
+                value: *value,
+                label: format!("{value:.0}"),
+                exponent: String::new(),
+            };
+            return self.few.iter().map(mark).collect();
+        }
         let decades = self.range.high - self.range.low;
         match 3.0 * decades <= 1.3 * wanted as f64 {
             true => self.multiples(&[1.0, 2.0, 5.0], 1),
             false => self.multiples(&[1.0], self.step(wanted)),
         }
+    }
+
+    /// Whether the few numbers there are have texts themselves: these must not touch.
+    fn own(&self, wanted: usize) -> bool {
+        let room = (self.range.high - self.range.low) / wanted.max(1) as f64;
+        let apart = |pair: &[f64]| (pair[1] / pair[0]).log10() >= room;
+        !self.few.is_empty() && self.few[self.few.len() - 1] < 1e5 && self.few.windows(2).all(apart)
     }
 
     /// Which powers of 10 have marks with texts: each, each second, ...
@@ -78,6 +103,9 @@ impl Scale {
     /// The marks of a logarithmic axis between those with texts: multiples of powers of 10, or the
     /// powers where not all have texts.
     pub(super) fn minor(&self, wanted: usize) -> Vec<f64> {
+        if self.own(wanted) {
+            return Vec::new();
+        }
         let factors: Vec<f64> = match self.step(wanted) {
             1 => (2..10).map(f64::from).collect(),
             _ => vec![1.0],
@@ -144,6 +172,21 @@ mod tests {
         assert_eq!(labels(2e6, 4e6, true, 6), ["2·10^6"]);
         assert_eq!(labels(1.0, 5.0, false, 9), ["1", "2", "3", "4", "5"]);
         assert_eq!(labels(0.0, 0.9, false, 5), ["0.0", "0.2", "0.4", "0.6", "0.8"]);
+    }
+
+    #[test]
+    fn a_few_whole_numbers_are_their_own_marks() {
+        let marks = |numbers: &[f64]| {
+            let ticks = Scale::around(numbers, true).ticks(8);
+            ticks.into_iter().map(|tick| tick.label).collect::<Vec<String>>()
+        };
+        assert_eq!(marks(&[64.0, 8.0, 16.0, 32.0, 8.0]), ["8", "16", "32", "64"]);
+        assert!(Scale::around(&[8.0, 16.0, 32.0, 64.0], true).minor(8).is_empty());
+        // Too near to each other, too many, not whole.
+        assert_eq!(marks(&[10.0, 11.0, 100.0]), ["10", "20", "50", "100"]);
+        let many: Vec<f64> = (0..9).map(|power| 2f64.powi(power)).collect();
+        assert_eq!(marks(&many), ["1", "2", "5", "10", "20", "50", "100", "200"]);
+        assert_eq!(marks(&[0.5, 5.0, 50.0]), ["0.5", "1", "2", "5", "10", "20", "50"]);
     }
 
     #[test]
