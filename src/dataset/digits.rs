@@ -3,7 +3,7 @@
 use super::archive::Archive;
 use super::facts::{Facts, Metric};
 use super::selection::{Contents, PARAMS, Pictures, is_in_share, ranked, select};
-use super::stored::Stored;
+use super::stored::{Embedded, Stored};
 use super::{Build, Dataset};
 use crate::context::Context;
 use crate::error::Result;
@@ -32,17 +32,17 @@ const FACTS: Facts = Facts::new(Metric::Accuracy, 1198, 599);
 /// The share of each class that is test.
 const TEST: f64 = 1.0 / 3.0;
 
+static IMAGES: Embedded =
+    Embedded::new("images-idx3-ubyte.gz", include_bytes!("embedded/digits/images-idx3-ubyte.gz"));
+static LABELS: Embedded =
+    Embedded::new("labels-idx1-ubyte.gz", include_bytes!("embedded/digits/labels-idx1-ubyte.gz"));
+
 fn build(_: &Context, args: &Args) -> Result<Dataset> {
     build_embedded(args).map_err(|error| error.within(args.spec().name))
 }
 
 fn build_embedded(args: &Args) -> Result<Dataset> {
-    let images = include_bytes!("embedded/digits/images-idx3-ubyte.gz");
-    let labels = include_bytes!("embedded/digits/labels-idx1-ubyte.gz");
-    let files = vec![(
-        Stored::embedded("images-idx3-ubyte.gz", images),
-        Stored::embedded("labels-idx1-ubyte.gz", labels),
-    )];
+    let files = vec![(Stored::embedded(&IMAGES), Stored::embedded(&LABELS))];
     let (archive, samples) = Archive::open(files, [1, 8, 8], 10)?;
     let stream = Stream::new(args.int("seed")?, "digits test");
     let (test, train): (Vec<_>, Vec<_>) = ranked(&samples.concat(), stream)

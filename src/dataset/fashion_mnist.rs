@@ -3,7 +3,7 @@
 use super::archive::Archive;
 use super::facts::{Facts, Metric};
 use super::selection::{PARAMS, select};
-use super::stored::{Stored, find};
+use super::stored::{Embedded, Stored, find};
 use super::{Build, Dataset};
 use crate::context::Context;
 use crate::error::Result;
@@ -48,17 +48,22 @@ const FOLDERS: &[&str] = &["fashion-mnist", "fashion_mnist", "FashionMNIST/raw"]
 
 macro_rules! embedded {
     ($name:literal) => {
-        Stored::embedded($name, include_bytes!(concat!("embedded/fashion_mnist/", $name)))
+        Embedded::new($name, include_bytes!(concat!("embedded/fashion_mnist/", $name)))
     };
 }
+
+/// Images and labels of train, then of test.
+static EMBEDDED: [[Embedded; 2]; 2] = [
+    [embedded!("train-images-idx3-ubyte.gz"), embedded!("train-labels-idx1-ubyte.gz")],
+    [embedded!("t10k-images-idx3-ubyte.gz"), embedded!("t10k-labels-idx1-ubyte.gz")],
+];
 
 fn build(context: &Context, args: &Args) -> Result<Dataset> {
     let files = match &context.data {
         Some(data) => find(data, FOLDERS, &|path| context.store.content_hash(path)),
-        None => Ok([
-            (embedded!("train-images-idx3-ubyte.gz"), embedded!("train-labels-idx1-ubyte.gz")),
-            (embedded!("t10k-images-idx3-ubyte.gz"), embedded!("t10k-labels-idx1-ubyte.gz")),
-        ]),
+        None => Ok(EMBEDDED
+            .each_ref()
+            .map(|[images, labels]| (Stored::embedded(images), Stored::embedded(labels)))),
     };
     files
         .and_then(|files| Archive::contents(files, [1, 28, 28], &CLASSES, &FACTS))

@@ -2,17 +2,47 @@
 
 use crate::error::{Error, Result};
 use crate::lineage::sha256_hex;
+use flate2::bufread::MultiGzDecoder;
 use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The official names, images and labels of train, then of test; each may end in `.gz`.
 pub const NAMES: [[&str; 2]; 2] = [
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
     ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
 ];
+
+/// A gzipped file that is part of the program; hashed and unpacked once, however many data sets it
+/// becomes.
+pub struct Embedded {
+    name: &'static str,
+    packed: &'static [u8],
+    sha256: OnceLock<String>,
+    unpacked: OnceLock<Vec<u8>>,
+}
+
+impl Embedded {
+    /// The file of this name with these bytes.
+    pub const fn new(name: &'static str, packed: &'static [u8]) -> Self {
+        Self { name, packed, sha256: OnceLock::new(), unpacked: OnceLock::new() }
+    }
+
+    /// What is packed in it.
+    fn content(&'static self) -> Result<&'static [u8]> {
+        if let Some(unpacked) = self.unpacked.get() {
+            return Ok(unpacked);
+        }
+        let mut bytes = Vec::new();
+        MultiGzDecoder::new(self.packed)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::io(format!("unpack embedded {}", self.name), &error))?;
+        Ok(self.unpacked.get_or_init(|| bytes))
+    }
+}
 
 /// One file with the hash of its content.
 pub struct Stored {
@@ -23,18 +53,18 @@ pub struct Stored {
 }
 
 enum Place {
-    Embedded(&'static [u8]),
+    Embedded(&'static Embedded),
     Disk(PathBuf),
 }
 
 impl Stored {
     /// A file that is part of the program.
-    pub fn embedded(name: &str, bytes: &'static [u8]) -> Self {
+    pub fn embedded(file: &'static Embedded) -> Self {
         Self {
-            name: name.to_owned(),
-            size: bytes.len() as u64,
-            sha256: sha256_hex(bytes),
-            place: Place::Embedded(bytes),
+            name: file.name.to_owned(),
+            size: file.packed.len() as u64,
+            sha256: file.sha256.get_or_init(|| sha256_hex(file.packed)).clone(),
+            place: Place::Embedded(file),
         }
     }
 
@@ -54,13 +84,13 @@ impl Stored {
         }
     }
 
-    /// Its bytes from the start, unchecked.
+    /// Its bytes from the start, unchecked; unpacked where it is embedded.
     ///
     /// # Errors
     /// Io.
     pub fn open(&self) -> Result<Box<dyn BufRead + '_>> {
         match &self.place {
-            Place::Embedded(bytes) => Ok(Box::new(*bytes)),
+            Place::Embedded(file) => Ok(Box::new(file.content()?)),
             Place::Disk(path) => match File::open(path) {
                 Ok(file) => Ok(Box::new(BufReader::new(file))),
                 Err(error) => Err(Error::io(format!("open {}", path.display()), &error)),
@@ -68,13 +98,13 @@ impl Stored {
         }
     }
 
-    /// All bytes, if they are still those whose hash is in the lineage.
+    /// All bytes, if they are still those whose hash is in the lineage; unpacked where it is embedded.
     ///
     /// # Errors
     /// Io; Data: the content changed.
     pub fn content(&self) -> Result<Cow<'static, [u8]>> {
         let path = match &self.place {
-            Place::Embedded(bytes) => return Ok(Cow::Borrowed(bytes)),
+            Place::Embedded(file) => return Ok(Cow::Borrowed(file.content()?)),
             Place::Disk(path) => path,
         };
         let bytes = fs::read(path)
