@@ -11,6 +11,7 @@
 )]
 
 use rtscript::checkpoint;
+use rtscript::context::Interrupt;
 use rtscript::error::{Error, Result};
 use rtscript::transfer::logistic::{Options, Problem, fit, grid, logits};
 use std::io::{Write, stdin, stdout};
@@ -47,7 +48,8 @@ fn run(train: &Labelled, val: &Labelled) -> Result<(f64, f64)> {
     };
     let classes = both.y.f_max()?.f_int64_value(&[])? + 1;
     let problem = |data: &Labelled, lambdas: &[f64]| {
-        fit(Problem { x: &data.x, y: &data.y, classes }, lambdas, Options::default())
+        let problem = Problem { x: &data.x, y: &data.y, classes };
+        fit(problem, lambdas, Options::default(), &Interrupt::default())
     };
     let (mut best, mut highest) = (0, -1.0);
     for (index, found) in problem(train, &grid(train.len()))?.iter().enumerate() {

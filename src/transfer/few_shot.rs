@@ -45,9 +45,6 @@ impl Method for FewShot {
         let mut answers = Answers::new(target.test.metric());
         let (mut at_edge, mut stopped, mut magnitude) = (false, false, 0.0);
         for numbers in (0..self.draws).collect::<Vec<_>>().chunks(AT_ONCE) {
-            if context.interrupt.is_requested() {
-                return Err(Error::interrupted("transfer: interrupted").hint("run it again"));
-            }
             let mut draws = Vec::new();
             for number in numbers {
                 let places = few_of(&target.train, self.per_class, self.seed(seed, *number)?)?;
@@ -59,8 +56,9 @@ impl Method for FewShot {
             }
             let problems: Vec<_> =
                 draws.iter().map(|(x, y, _)| Problem { x, y, classes }).collect();
-            let all = logistic::fit_all(&problems, &lambdas, Options::default())
-                .map_err(|error| error.within("few_shot"))?;
+            let all =
+                logistic::fit_all(&problems, &lambdas, Options::default(), &context.interrupt)
+                    .map_err(|error| error.within("few_shot"))?;
             for (fits, (_, _, scale)) in all.iter().zip(&draws) {
                 let best = most_accurate(fits, (&scale.apply(&x_val)?, &y_val))?;
                 let fit = fits.get(best).ok_or_else(|| Error::internal("few_shot: no fit"))?;

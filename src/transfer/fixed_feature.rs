@@ -4,7 +4,7 @@ use super::factors::Factors;
 use super::features::{Extraction, View, labels};
 use super::logistic::{self, Descent, Fit, Options, Problem};
 use super::{Build, Method, Transferred};
-use crate::context::Context;
+use crate::context::{Context, Interrupt};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
@@ -48,7 +48,7 @@ impl Method for FixedFeature {
         let (x, x_val, x_test) = (scale.apply(&x)?, scale.apply(&x_val)?, scale.apply(&x_test)?);
         let classes = target.classes();
         let solver = self.solver.seeded(seed);
-        let best = solver.select((&x, &y), (&x_val, &y_val), classes)?;
+        let best = solver.select((&x, &y), (&x_val, &y_val), classes, &context.interrupt)?;
 
         let (mut all_x, mut all_y) = (vec![x], vec![y]);
         if target.refits_on_val() {
@@ -59,7 +59,7 @@ impl Method for FixedFeature {
         let (all_x, all_y) = (Tensor::f_cat(&all_x, 0)?, Tensor::f_cat(&all_y, 0)?);
         let lambdas = logistic::grid(all_y.numel());
         let lambda = lambdas[best];
-        let refit = solver.fit(&all_x, &all_y, classes, &[lambda])?;
+        let refit = solver.fit((&all_x, &all_y), classes, &[lambda], &context.interrupt)?;
         let refit = refit.first().ok_or_else(|| Error::internal("fixed_feature: no refit"))?;
         let mut answers = Answers::new(target.test.metric());
         answers.extend(&logistic::logits(refit, &x_test)?, &y_test)?;
@@ -123,16 +123,23 @@ impl Solver {
         (x, y): (&Tensor, &Tensor),
         val: (&Tensor, &Tensor),
         classes: i64,
+        interrupt: &Interrupt,
     ) -> Result<usize> {
-        let fits = self.fit(x, y, classes, &logistic::grid(y.numel()))?;
+        let fits = self.fit((x, y), classes, &logistic::grid(y.numel()), interrupt)?;
         most_accurate(&fits, val)
     }
 
-    fn fit(self, x: &Tensor, y: &Tensor, classes: i64, lambdas: &[f64]) -> Result<Vec<Fit>> {
+    fn fit(
+        self,
+        (x, y): (&Tensor, &Tensor),
+        classes: i64,
+        lambdas: &[f64],
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Fit>> {
         let problem = Problem { x, y, classes };
         let fits = match self {
-            Self::Lbfgs => logistic::fit(problem, lambdas, Options::default()),
-            Self::Sgd(descent) => logistic::descend(problem, lambdas, descent),
+            Self::Lbfgs => logistic::fit(problem, lambdas, Options::default(), interrupt),
+            Self::Sgd(descent) => logistic::descend(problem, lambdas, descent, interrupt),
         };
         fits.map_err(|error| error.within("fixed_feature"))
     }
@@ -346,7 +353,8 @@ mod tests {
             let (x, y) = (x.index_select(0, &chosen), y.index_select(0, &chosen));
             let scale = Scale::of(&x).unwrap();
             let (x, x_test) = (scale.apply(&x).unwrap(), scale.apply(&at("test.x")).unwrap());
-            let fits = Solver::Lbfgs.fit(&x, &y, 10, &logistic::grid(y.numel())).unwrap();
+            let lambdas = logistic::grid(y.numel());
+            let fits = Solver::Lbfgs.fit((&x, &y), 10, &lambdas, &Interrupt::default()).unwrap();
             let losses = Vec::<f64>::try_from(at(&format!("{name}.loss"))).unwrap();
             let right = at(&format!("{name}.predictions")).eq_tensor(&y_test);
             let right = Vec::<i64>::try_from(right.sum_dim_intlist(1, false, Type::Int64)).unwrap();

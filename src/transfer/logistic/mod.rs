@@ -23,6 +23,7 @@ mod tests;
 pub use lbfgs::Options;
 pub use sgd::{Descent, descend};
 
+use crate::context::Interrupt;
 use crate::error::{Error, Result};
 use lbfgs::{Run, Status};
 use objective::Objective;
@@ -70,8 +71,13 @@ pub fn grid(samples: usize) -> Vec<f64> {
 ///
 /// # Errors
 /// As [`fit_all`].
-pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Vec<Fit>> {
-    Ok(fit_all(&[problem], lambdas, options)?.pop().unwrap_or_default())
+pub fn fit(
+    problem: Problem<'_>,
+    lambdas: &[f64],
+    options: Options,
+    interrupt: &Interrupt,
+) -> Result<Vec<Fit>> {
+    Ok(fit_all(&[problem], lambdas, options, interrupt)?.pop().unwrap_or_default())
 }
 
 /// Fits, for each of several problems, one classifier for each of `lambdas`, in their order.
@@ -88,13 +94,14 @@ pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Ve
 ///
 /// # Errors
 /// Usage: a negative or non-finite lambda, or none. Data: wrong shapes or dtypes, non-finite
-/// features, labels out of range, fewer than two classes among the labels.
+/// features, labels out of range, fewer than two classes among the labels. Interrupted.
 pub fn fit_all(
     problems: &[Problem<'_>],
     lambdas: &[f64],
     options: Options,
+    interrupt: &Interrupt,
 ) -> Result<Vec<Vec<Fit>>> {
-    fit_within(BATCH_BYTES, problems, lambdas, options)
+    fit_within(BATCH_BYTES, problems, lambdas, options, interrupt)
 }
 
 fn fit_within(
@@ -102,6 +109,7 @@ fn fit_within(
     problems: &[Problem<'_>],
     lambdas: &[f64],
     options: Options,
+    interrupt: &Interrupt,
 ) -> Result<Vec<Vec<Fit>>> {
     let _guard = tch::no_grad_guard();
     let mut posed = Vec::with_capacity(problems.len());
@@ -118,7 +126,8 @@ fn fit_within(
         for posed in alike.chunks((runs / lambdas.len()).max(1)) {
             let mut of_problems: Vec<Vec<Fit>> = posed.iter().map(|_| Vec::new()).collect();
             for lambdas in lambdas.chunks(runs) {
-                for (fits, more) in of_problems.iter_mut().zip(together(posed, lambdas, options)?) {
+                let more = together(posed, lambdas, options, interrupt)?;
+                for (fits, more) in of_problems.iter_mut().zip(more) {
                     fits.extend(more);
                 }
             }
@@ -133,13 +142,14 @@ fn together(
     posed: &[(Objective, Vec<f64>)],
     lambdas: &[f64],
     options: Options,
+    interrupt: &Interrupt,
 ) -> Result<Vec<Vec<Fit>>> {
     let begun = |(_, start): &(Objective, Vec<f64>)| -> Vec<_> {
         lambdas.iter().map(|&lambda| (lambda, Run::new(start.clone(), options))).collect()
     };
     let mut runs: Vec<_> = posed.iter().map(begun).collect();
     let objectives: Vec<_> = posed.iter().map(|(objective, _)| objective).collect();
-    objective::minimise(&objectives, &mut runs)?;
+    objective::minimise(&objectives, &mut runs, interrupt)?;
     let of_problem = |(runs, objective): (Vec<(f64, Run)>, &Objective)| {
         let ended = runs.iter().map(|(lambda, run)| {
             let (weights, bias) = objective.classifier(run.point())?;
@@ -171,6 +181,14 @@ pub fn logits(fit: &Fit, x: &Tensor) -> Result<Tensor> {
         )));
     }
     Ok(x.f_to_kind(Kind::Double)?.f_matmul(&fit.weights)?.f_add(&fit.bias)?)
+}
+
+/// Fails where someone asked to stop.
+fn go_on(interrupt: &Interrupt) -> Result<()> {
+    match interrupt.is_requested() {
+        true => Err(Error::interrupted("interrupted").hint("run it again")),
+        false => Ok(()),
+    }
 }
 
 fn check(problem: &Problem<'_>, lambdas: &[f64]) -> Result<()> {

@@ -1,7 +1,8 @@
 //! The objective of a multinomial logistic regression on the principal axes of its features.
 
-use super::Problem;
 use super::lbfgs::{Evaluation, Run, Status};
+use super::{Problem, go_on};
+use crate::context::Interrupt;
 use crate::error::Result;
 use tch::{Device, Kind, Tensor};
 
@@ -145,9 +146,17 @@ struct Open<'a> {
 
 /// Steps the runs of problems of one shape until each has ended, in rounds of one evaluation for all
 /// that go on.
-pub fn minimise(objectives: &[&Objective], runs: &mut [Vec<(f64, Run)>]) -> Result<()> {
+///
+/// # Errors
+/// Interrupted, between rounds.
+pub fn minimise(
+    objectives: &[&Objective],
+    runs: &mut [Vec<(f64, Run)>],
+    interrupt: &Interrupt,
+) -> Result<()> {
     let mut stacked: Option<(Vec<usize>, Tensor)> = None;
     loop {
+        go_on(interrupt)?;
         let mut open = Vec::new();
         for (problem, (objective, runs)) in objectives.iter().zip(runs.iter_mut()).enumerate() {
             let goes_on = |run: &&mut (f64, Run)| run.1.status() == Status::Running;

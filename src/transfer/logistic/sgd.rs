@@ -1,6 +1,7 @@
 //! The same regression by stochastic gradient descent, for all penalties at once.
 
-use super::{Fit, Problem, check};
+use super::{Fit, Problem, check, go_on};
+use crate::context::Interrupt;
 use crate::error::{Error, Result};
 use crate::loader;
 use crate::seed::Stream;
@@ -34,7 +35,12 @@ pub struct Descent {
 ///
 /// # Errors
 /// As [`super::fit`]. Diverged: a weight is not finite.
-pub fn descend(problem: Problem<'_>, lambdas: &[f64], descent: Descent) -> Result<Vec<Fit>> {
+pub fn descend(
+    problem: Problem<'_>,
+    lambdas: &[f64],
+    descent: Descent,
+    interrupt: &Interrupt,
+) -> Result<Vec<Fit>> {
     let _guard = tch::no_grad_guard();
     check(&problem, lambdas)?;
     let Problem { x, y, classes } = problem;
@@ -76,6 +82,7 @@ pub fn descend(problem: Problem<'_>, lambdas: &[f64], descent: Descent) -> Resul
     let total = descent.epochs as usize * batches(0).len();
     let mut done = 0;
     for epoch in 0..descent.epochs {
+        go_on(interrupt)?;
         for batch in batches(epoch) {
             let batch: Vec<i64> = batch.into_iter().map(|index| index as i64).collect();
             let batch = Tensor::f_from_slice(&batch)?.f_to_device(device)?;
@@ -128,13 +135,18 @@ fn curvature(x: &Tensor) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Options, fit, tests::clouds};
+    use super::super::Options;
+    use super::super::tests::{clouds, fit};
     use super::*;
 
     const LAMBDAS: [f64; 4] = [1e-3, 1e-2, 1.0, 100.0];
 
     fn descent(epochs: i64, lr: f64) -> Descent {
         Descent { epochs, batch_size: 64, lr, seed: 0 }
+    }
+
+    fn descended(x: &Tensor, y: &Tensor, descent: Descent) -> Result<Vec<Fit>> {
+        descend(Problem { x, y, classes: 4 }, &LAMBDAS, descent, &Interrupt::default())
     }
 
     /// By how much losses lie above the minimum.
@@ -155,7 +167,7 @@ mod tests {
     #[test]
     fn the_descent_ends_at_the_minimum_that_lbfgs_finds() {
         let (x, y) = problem();
-        let found = descend(Problem { x: &x, y: &y, classes: 4 }, &LAMBDAS, descent(200, 0.5));
+        let found = descended(&x, &y, descent(200, 0.5));
         let found = found.unwrap();
         assert!(found.iter().all(|fit| fit.converged), "{found:?}");
         for (above, lambda) in above(&found, &x, &y).iter().zip(LAMBDAS) {
@@ -168,7 +180,7 @@ mod tests {
         // With the largest lambda only the bias is left: the entropy of the labels. A penalised
         // bias would leave the logarithm of 4.
         let (x, y) = problem();
-        let found = descend(Problem { x: &x, y: &y, classes: 4 }, &LAMBDAS, descent(200, 0.5));
+        let found = descended(&x, &y, descent(200, 0.5));
         let loss = found.unwrap()[3].loss;
         let share =
             |class: i64| y.eq(class).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
@@ -180,11 +192,11 @@ mod tests {
     #[test]
     fn a_short_descent_is_told_from_a_converged_one() {
         let (x, y) = problem();
-        let found = descend(Problem { x: &x, y: &y, classes: 4 }, &LAMBDAS, descent(1, 0.05));
+        let found = descended(&x, &y, descent(1, 0.05));
         let found = found.unwrap();
         assert!(!found[0].converged);
         assert!(above(&found, &x, &y)[0] > 1e-2);
-        let wild = descend(Problem { x: &x, y: &y, classes: 4 }, &LAMBDAS, descent(400, 1e6));
+        let wild = descended(&x, &y, descent(400, 1e6));
         assert!(wild.is_err() || wild.unwrap().iter().any(|fit| !fit.converged));
     }
 }

@@ -17,6 +17,15 @@ pub fn clouds(samples: i64, features: i64, classes: i64, distance: f32) -> (Tens
     (means.index_select(0, &y) + noise, y)
 }
 
+/// Fits that nobody interrupts.
+pub fn fit(problem: Problem<'_>, lambdas: &[f64], options: Options) -> Result<Vec<Fit>> {
+    super::fit(problem, lambdas, options, &Interrupt::default())
+}
+
+fn fit_all(problems: &[Problem<'_>], lambdas: &[f64], options: Options) -> Result<Vec<Vec<Fit>>> {
+    super::fit_all(problems, lambdas, options, &Interrupt::default())
+}
+
 fn largest(x: &Tensor) -> f64 {
     x.abs().max().double_value(&[])
 }
@@ -151,7 +160,8 @@ fn memory_for_few_runs_gives_the_fits_of_all_in_their_order() {
     let a_run = Objective::new(&problems[0]).unwrap().bytes_per_run();
     let whole = fit_all(&problems, &lambdas, options).unwrap();
     for runs in [0, 1, 2, 3, 6, 7] {
-        let fits = fit_within(runs * a_run, &problems, &lambdas, options).unwrap();
+        let go_on = Interrupt::default();
+        let fits = fit_within(runs * a_run, &problems, &lambdas, options, &go_on).unwrap();
         assert_eq!(fits.len(), 3);
         for (fits, whole) in fits.iter().zip(&whole) {
             let found: Vec<_> = fits.iter().map(|fit| fit.lambda).collect();
@@ -170,6 +180,19 @@ fn the_grid_is_kornbliths_on_the_scale_of_the_mean() {
     assert_eq!(lambdas.len(), 45);
     assert!((lambdas[0] / 1e-9 - 1.0).abs() < 1e-12);
     assert!((lambdas[44] / 1e2 - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn an_interrupt_ends_a_fit() {
+    let (x, y) = clouds(90, 6, 3, 0.5);
+    let problem = Problem { x: &x, y: &y, classes: 3 };
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    let fitted = super::fit(problem, &grid(90), Options::default(), &interrupt);
+    let descent = Descent { epochs: 2, batch_size: 30, lr: 0.5, seed: 0 };
+    for ended in [fitted, descend(problem, &[1.0], descent, &interrupt)] {
+        assert_eq!(ended.unwrap_err().kind(), error::Kind::Interrupted);
+    }
 }
 
 #[test]
