@@ -27,7 +27,8 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             A contrast is a sum of arms with weights that add up to 0, e.g. #{ total: #{ pgd: 1, \
             standard: -1 } }. Its estimate is the mean over replicates, its error that of \
             randomised blocks of all arms (that of the contrast alone where cells are missing). \
-            First come contrasts of the mean over all remaining axes (targets), then those of each \
+            First come contrasts of the mean over all remaining axes (targets), with `without` \
+            those of the mean without each of three targets or more, then those of each \
             target. Intervals are simultaneous (Bonferroni) over the contrasts of a target, p is \
             corrected by Holm over them. That the `parts` add up to `total` is checked, and the \
             residual printed with the path that they take from arm to arm: along another one the \
@@ -56,6 +57,11 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             METRIC,
             Param::choice("scale", &["plain", "logit"], "Whether shares become log odds first."),
             Param::bool("shares", true, "Whether shares of the total are shown, where it is clear."),
+            Param::bool(
+                "without",
+                false,
+                "Whether the mean is given without each target, too: does one carry it?",
+            ),
             REPLICATES,
             LEVEL,
         ],
@@ -153,6 +159,32 @@ mod tests {
         // The mean over both targets, then each.
         assert_eq!(table.rows.len(), 21);
         assert_eq!(column(&table, 7, "target"), "x");
+    }
+
+    #[test]
+    fn the_mean_without_each_target_is_that_of_the_others() {
+        let axes: [(&str, &[&str]); 3] =
+            [("arm", ARMS), ("target", &["x", "y", "z"]), ("seed", &["0", "1"])];
+        let records = grid(&axes, "loss", |at| {
+            let gain = if ARMS[at[0]] == "pgd" { [1.0, 2.0, 6.0][at[1]] } else { 0.0 };
+            gain + 0.5 * at[2] as f64
+        });
+        let rows = |without| {
+            let options = [("metric", Value::from("loss")), ("without", Value::Bool(without))];
+            let table = decompose(&records, &options).unwrap();
+            let total = |row: &usize| column(&table, *row, "contrast") == "total";
+            let totals = (0..table.rows.len()).filter(total);
+            let found = totals.map(|row| {
+                let [target, value] =
+                    ["target", "difference"].map(|name| column(&table, row, name));
+                format!("{target} {value}")
+            });
+            found.collect::<Vec<_>>()
+        };
+        let (mean, each) = (["(mean) +3.000"], ["x +1.000", "y +2.000", "z +6.000"]);
+        assert_eq!(rows(false), [&mean[..], &each].concat());
+        let others = ["(without x) +4.000", "(without y) +3.500", "(without z) +1.500"];
+        assert_eq!(rows(true), [&mean[..], &others, &each].concat());
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) logit: bool,
     /// Whether shares of the total are shown, where it is clear.
     pub(super) shares: bool,
+    /// Whether the mean is given without each target, too.
+    pub(super) without: bool,
     /// The coverage of the intervals of one target together.
     pub(super) level: f64,
 }
@@ -98,6 +100,7 @@ impl Request {
             metric,
             logit: args.text("scale")? == "logit",
             shares: args.bool("shares")?,
+            without: args.bool("without")?,
             level: args.float("level")?,
         })
     }

@@ -100,6 +100,14 @@ pub(super) fn table(records: &Records, request: &Request) -> Table {
     let mut table = Table::new(title, columns);
 
     let mut groups = vec![(vec!["(mean)".to_owned(); rest.len()], places.clone())];
+    // Without one of two there is the other, which has its own rows.
+    if request.without && places.len() > 2 {
+        groups.extend(places.iter().map(|left| {
+            let names = place_names(records, &rest, left);
+            let others = places.iter().filter(|place| *place != left).cloned().collect();
+            (names.iter().map(|name| format!("(without {name})")).collect(), others)
+        }));
+    }
     if places.len() > 1 {
         let each = places.iter().map(|at| (place_names(records, &rest, at), vec![at.clone()]));
         groups.extend(each);
