@@ -7,7 +7,7 @@ use crate::lab::Lab;
 use libtest_mimic::{Failed, Trial};
 use std::path::Path;
 
-const STUDIES: [&str; 11] = [
+const STUDIES: [&str; 12] = [
     "source_accuracy",
     "epsilon_transfer",
     "fixed_eps_architectures",
@@ -16,6 +16,7 @@ const STUDIES: [&str; 11] = [
     "texture",
     "inversion",
     "upscaling",
+    "frequency_sensitivity",
     "noise_vs_pgd",
     "sample_matched",
     "decomposition",
@@ -178,6 +179,11 @@ fn others() -> Result<(), Failed> {
     let (out, cells) = run(&lab, "texture", &[&textures[..], &short].concat());
     assert_eq!(cells.len(), 1 + 6);
     assert_eq!(rows(&out, "stylized_accuracy by arch, training").len(), 3);
+
+    let (out, cells) = run(&lab, "frequency_sensitivity", &two);
+    assert_eq!(cells.len(), 1 + 2 * 2 * 5);
+    assert_eq!(rows(&out, "share of accuracy lost under noise of a band").len(), 2 * 5);
+    assert!(out.contains("noise of L2 norm 15.70, on images of 224 pixels; the unit is the arch"));
 
     let (_, cells) = run(&lab, "inversion", &[&two[..], &["images=2", "steps=2"]].concat());
     assert_eq!(cells.len(), 1 + 4);

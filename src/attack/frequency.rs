@@ -18,6 +18,16 @@ pub(super) fn radial(x: &Tensor) -> Result<Tensor> {
     Ok(rows.f_unsqueeze(1)?.f_add(&columns)?.f_sqrt()?)
 }
 
+/// `x` without the waves whose frequency is not `kept`, of shape (H, W).
+///
+/// # Errors
+/// `x` is not a batch of images of that size.
+pub(super) fn only(x: &Tensor, kept: &Tensor) -> Result<Tensor> {
+    let waves = x.f_fft_fft2(None::<&[i64]>, [2, 3], "ortho")?;
+    let waves = waves.f_mul(&kept.f_to_kind(x.f_kind()?)?)?;
+    Ok(waves.f_fft_ifft2(None::<&[i64]>, [2, 3], "ortho")?.f_real()?)
+}
+
 /// The share of each image's energy in [`BANDS`] bands of frequency, shape (N, BANDS); zeros where
 /// there is none. Band k is from k / 16 to (k + 1) / 16 cycles per pixel, without its end; what is
 /// beyond 1/2, in the corners of the spectrum, belongs to the last.

@@ -54,8 +54,8 @@ use derived::{
 };
 use losses::{Goal, Loss};
 use noise::{
-    ball_l2, gaussian, gaussian_noise, low_frequency, rademacher_linf, salt_pepper, uniform_linf,
-    worst_of_noise,
+    ball_l2, band_noise, gaussian, gaussian_noise, low_frequency, rademacher_linf, salt_pepper,
+    uniform_linf, worst_of_noise,
 };
 use std::any::Any;
 use std::rc::Rc;
@@ -300,6 +300,7 @@ pub const ATTACKS: &[&Entry<Build>] = &[
     &apgd::ENTRY,
     &auto_attack::ENTRY,
     &ball_l2::ENTRY,
+    &band_noise::ENTRY,
     &carlini_wagner::ENTRY,
     &deepfool::ENTRY,
     &fab::ENTRY,

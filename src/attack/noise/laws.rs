@@ -126,8 +126,47 @@ fn low_frequency_has_no_energy_above_its_cutoff() {
 }
 
 #[test]
+fn band_noise_is_the_part_of_its_frequencies_alone() {
+    let bands = [(0.0, 0.0625), (0.0625, 0.25), (0.25, 1.0)];
+    for (low, high) in bands {
+        let options = [("eps", 0.3.into()), ("low", low.into()), ("high", high.into())];
+        let delta = of_grey(&attacker("band_noise", &options), [4, 3, 16, 16], 0.5).delta;
+        let waves = delta.fft_fft2(None::<&[i64]>, [2, 3], "ortho").abs();
+        let radial = frequency::radial(&delta).unwrap();
+        // Of 16 pixels the frequency 1/16 is the first of the second band, not the last of this.
+        let inside = radial.ge(low - 1e-12).logical_and(&radial.lt(high - 1e-12));
+        let outside = waves.masked_fill(&inside, 0.0).max().double_value(&[]);
+        let least = waves.masked_fill(&inside.logical_not(), 1.0).min().double_value(&[]);
+        assert!(outside < 1e-12 && least > 1e-6, "{low}: {outside} {least}");
+        let off = (Norm::L2.of(&delta).unwrap() - 0.3).abs().max().double_value(&[]);
+        assert!(off < 1e-8, "{low}: {off}");
+    }
+    // All bands together are the noise itself.
+    let whole = of_grey(&attacker("gaussian_noise", &[("eps", 0.3.into())]), [2, 1, 8, 8], 0.5);
+    let one = of_grey(&attacker("band_noise", &[("eps", 0.3.into())]), [2, 1, 8, 8], 0.5);
+    let off = (whole.delta - one.delta).abs().max().double_value(&[]);
+    assert!(off < 1e-12, "{off}");
+}
+
+#[test]
+fn a_band_without_waves_is_refused() {
+    let (model, (x, y)) = linear::linear();
+    let options = [("low", 0.01.into()), ("high", 0.02.into())];
+    let target = Target {
+        model: &model,
+        x: &x,
+        y: &y,
+        ids: &[0, 1],
+        stream: Stream::new(0, "attack"),
+        eps: None,
+    };
+    let error = attacker("band_noise", &options).attack.perturb(&target).err().unwrap();
+    assert!(error.to_string().contains("found none in images of"), "{error}");
+}
+
+#[test]
 fn renorm_reaches_the_norm_that_clamping_takes_away() {
-    for name in ["gaussian_noise", "low_frequency", "ball_l2"] {
+    for name in ["gaussian_noise", "low_frequency", "band_noise", "ball_l2"] {
         let norms = if name == "ball_l2" { &["l2"][..] } else { &["l1", "l2", "linf"] };
         for norm in norms {
             let eps = if *norm == "l1" { 20.0 } else { 0.8 };

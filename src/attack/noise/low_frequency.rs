@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::threat_model::{NormBall, ThreatModel, normals};
 use std::rc::Rc;
-use tch::{Tensor, no_grad_guard};
+use tch::no_grad_guard;
 
 /// `attack::low_frequency`.
 pub const ENTRY: Entry<Build> = Entry {
@@ -50,20 +50,13 @@ fn build(args: &Args) -> Result<Rc<dyn Attack>> {
     Ok(Rc::new(LowFrequency { ball, cutoff, renorm: args.bool("renorm")? }))
 }
 
-/// `noise` without the waves of more than `cutoff` cycles per pixel.
-fn smooth(noise: &Tensor, cutoff: f64) -> Result<Tensor> {
-    // A frequency k / n that equals the cutoff may miss it by its rounding.
-    let kept = frequency::radial(noise)?.f_le(cutoff + 1e-9)?;
-    let waves = noise.f_fft_fft2(None::<&[i64]>, [2, 3], "ortho")?;
-    let waves = waves.f_mul(&kept.f_to_kind(noise.f_kind()?)?)?;
-    Ok(waves.f_fft_ifft2(None::<&[i64]>, [2, 3], "ortho")?.f_real()?)
-}
-
 impl Attack for LowFrequency {
     fn perturb(&self, target: &Target<'_>) -> Result<Perturbation> {
         let _guard = no_grad_guard();
         let x = target.x.f_detach()?;
-        let noise = smooth(&normals(&x, target.ids, target.stream)?, self.cutoff)?;
+        // A frequency k / n that equals the cutoff may miss it by its rounding.
+        let kept = frequency::radial(&x)?.f_le(self.cutoff + 1e-9)?;
+        let noise = frequency::only(&normals(&x, target.ids, target.stream)?, &kept)?;
         let lengths = self.ball.norm.of(&noise)?.f_add_scalar(1e-10)?;
         let noise = self.ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
         let noisy = clamped(self.ball.norm, &x, &noise, self.renorm)?;

@@ -1,6 +1,7 @@
 //! Noise: perturbations that follow no gradient. Image i draws from `target.stream.at(ids[i])`.
 
 pub(super) mod ball_l2;
+pub(super) mod band_noise;
 pub(super) mod gaussian;
 pub(super) mod gaussian_noise;
 #[cfg(test)]
