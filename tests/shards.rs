@@ -16,6 +16,7 @@ const SMALLER: &[(&str, &[&str])] = &[
     ("epsilon_transfer", &["archs=resnet8_w4", "datasets=digits"]),
     ("first_study", &["seeds=1"]),
     ("fixed_eps_architectures", &["seeds=1", "datasets=digits"]),
+    ("frequency_sensitivity", &["seeds=1"]),
     ("gate", &["arms=3"]),
     ("granularity", &["archs=resnet8_w4"]),
     ("inversion", &["archs=resnet8_w4"]),

@@ -60,7 +60,7 @@ pub const ENTRY: Entry<Tabulate> = Entry {
             Param::bool(
                 "without",
                 false,
-                "Whether the mean is given without each target, too: does one carry it?",
+                "Whether the mean is given without each target, too, to see whether one carries it.",
             ),
             REPLICATES,
             LEVEL,
