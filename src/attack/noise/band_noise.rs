@@ -1,6 +1,6 @@
 //! Noise of one band of frequencies and a given norm.
 
-use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped};
+use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, as_long_as};
 use crate::attack::frequency;
 use crate::error::{Error, Result};
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
@@ -83,10 +83,7 @@ impl Attack for BandNoise {
             .hint(format!("frequencies are multiples of 1/{height} and 1/{width}")));
         }
         let noise = frequency::only(&normals(&x, target.ids, target.stream)?, &kept)?;
-        let lengths = self.ball.norm.of(&noise)?.f_add_scalar(1e-10)?;
-        let noise = self.ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
-        let noisy = clamped(self.ball.norm, &x, &noise, self.renorm)?;
-        Perturbation::between(&x, noisy, &self.ball)
+        as_long_as(&self.ball, target, &x, &noise, self.renorm)
     }
 
     fn cost(&self, _: i64) -> Cost {

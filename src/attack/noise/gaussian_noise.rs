@@ -1,6 +1,6 @@
 //! Gaussian noise of the norm of the attack it controls.
 
-use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped};
+use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, as_long_as};
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
 use crate::threat_model::{NormBall, ThreatModel, normals};
@@ -52,10 +52,7 @@ impl Attack for GaussianNoise {
         let _guard = no_grad_guard();
         let x = target.x.f_detach()?;
         let noise = normals(&x, target.ids, target.stream)?;
-        let lengths = self.ball.norm.of(&noise)?.f_add_scalar(1e-10)?;
-        let noise = self.ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
-        let noisy = clamped(self.ball.norm, &x, &noise, self.renorm)?;
-        Perturbation::between(&x, noisy, &self.ball)
+        as_long_as(&self.ball, target, &x, &noise, self.renorm)
     }
 
     fn cost(&self, _: i64) -> Cost {

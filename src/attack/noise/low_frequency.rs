@@ -1,6 +1,6 @@
 //! Smooth noise of a given norm.
 
-use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, clamped};
+use super::{Attack, Build, Cost, NO_PASS, Perturbation, RENORM, Target, as_long_as};
 use crate::attack::frequency;
 use crate::error::Result;
 use crate::registry::{Args, Entry, Example, Home, Param, Spec};
@@ -57,10 +57,7 @@ impl Attack for LowFrequency {
         // A frequency k / n that equals the cutoff may miss it by its rounding.
         let kept = frequency::radial(&x)?.f_le(self.cutoff + 1e-9)?;
         let noise = frequency::only(&normals(&x, target.ids, target.stream)?, &kept)?;
-        let lengths = self.ball.norm.of(&noise)?.f_add_scalar(1e-10)?;
-        let noise = self.ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
-        let noisy = clamped(self.ball.norm, &x, &noise, self.renorm)?;
-        Perturbation::between(&x, noisy, &self.ball)
+        as_long_as(&self.ball, target, &x, &noise, self.renorm)
     }
 
     fn cost(&self, _: i64) -> Cost {

@@ -15,7 +15,7 @@ pub(super) mod worst_of_noise;
 use super::{Attack, Attacker, Build, Cost, Perturbation, Target};
 use crate::error::{Error, Result};
 use crate::registry::Param;
-use crate::threat_model::{Balls, Norm, Radii};
+use crate::threat_model::{Balls, Norm, NormBall, Radii};
 use tch::Tensor;
 
 /// The option `renorm` of noises of a given norm.
@@ -35,6 +35,20 @@ fn clamped(norm: Norm, x: &Tensor, noise: &Tensor, renorm: bool) -> Result<Tenso
         true => Balls { norm, eps: Radii::Each(norm.of(noise)?) }.reach(x, noise),
         false => Ok(x.f_add(noise)?.f_clamp(0.0, 1.0)?),
     }
+}
+
+/// `x` plus `noise` scaled to the radius of `ball`, or to that of each image where the target has radii,
+/// as `clamped` has it.
+fn as_long_as(
+    ball: &NormBall,
+    target: &Target<'_>,
+    x: &Tensor,
+    noise: &Tensor,
+    renorm: bool,
+) -> Result<Perturbation> {
+    let lengths = ball.norm.of(noise)?.f_add_scalar(1e-10)?;
+    let noise = ball.around(target.eps.as_ref())?.eps.scale(&noise.f_div(&lengths)?)?;
+    Perturbation::between(x, clamped(ball.norm, x, &noise, renorm)?, ball)
 }
 
 /// Refuses radii for the attack `name`, whose strength is not a radius.
