@@ -2,7 +2,9 @@
 
 use crate::lab::Lab;
 use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
 
 /// The trials.
 pub fn tests() -> Vec<Trial> {
@@ -99,8 +101,30 @@ fn lazy() -> Result<(), Failed> {
     lab.script("s.rhai", &more);
     let ran = lab.ok(&["s.rhai"]);
     assert!(ran.err.contains("no longer in the store"), "{}", ran.err);
+    assert!(!ran.err.contains("other weights"), "{}", ran.err);
     assert!(ran.out.ends_with(&first), "{} and {first}", ran.out);
+
+    // As if another machine, which rounds otherwise, had trained and measured before.
+    fs::remove_dir_all(lab.path().join("runs/blobs"))?;
+    lab.files("runs/results").iter().for_each(disturb_training);
+    lab.script("s.rhai", &script("print(m.evaluate(d.train).loss);"));
+    let ran = lab.ok(&["s.rhai"]);
+    assert!(ran.err.contains("trained again, these are other weights"), "{}", ran.err);
     Ok(())
+}
+
+/// Changes the first loss of a stored training.
+fn disturb_training(path: &PathBuf) {
+    let sealed: Value = serde_json::from_slice(&fs::read(path).expect("a result")).expect("json");
+    let mut record = sealed["record"].clone();
+    if record["lineage"]["verb"] != "model.train" {
+        return;
+    }
+    let loss = record["payload"]["curve"][0]["loss"].as_f64().expect("a loss");
+    record["payload"]["curve"][0]["loss"] = (loss * 1.001).into();
+    let record = record.to_string();
+    let hash = rtscript::lineage::sha256_hex(record.as_bytes());
+    fs::write(path, format!("{{\"sha256\":\"{hash}\",\"record\":{record}}}\n")).expect("a file");
 }
 
 fn callbacks() -> Result<(), Failed> {

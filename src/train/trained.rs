@@ -301,6 +301,11 @@ impl Learner {
     }
 }
 
+/// Another machine, another number of threads or another program rounds otherwise.
+const OTHER_WEIGHTS: &str = "train: trained again, these are other weights than those that results in \
+     the store were measured with, which stay beside what is measured now; another --store measures \
+     everything with these";
+
 /// Weights that a training makes: read from the store, or made again if they were dropped.
 struct TrainedOrigin {
     course: Rc<Course>,
@@ -316,12 +321,18 @@ impl Origin for TrainedOrigin {
             return Ok(network);
         }
         context.monitor.warn("train: the weights are no longer in the store, training them again");
+        let known: Option<Trained> = context.found(learner.lineage.address())?;
         let outcome = self.course.run(context, Keep::Weights, &mut |_, _, _, _| Ok(()))?;
         match outcome {
-            Outcome::Finished(mut ended) => ended
-                .swap_remove(self.place)
-                .network
-                .ok_or_else(|| Error::internal("train: a training without reuse gave no network")),
+            Outcome::Finished(mut ended) => {
+                let Ended { trained, network } = ended.swap_remove(self.place);
+                if known.is_some_and(|known| known.curve != trained.curve) {
+                    context.monitor.warn(OTHER_WEIGHTS);
+                }
+                network.ok_or_else(|| {
+                    Error::internal("train: a training without reuse gave no network")
+                })
+            }
             Outcome::Interrupted(ended) => {
                 Err(interrupted(ended[self.place].trained.spent.updates))
             }
