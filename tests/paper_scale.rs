@@ -209,6 +209,7 @@ fn released() -> Result<(), Failed> {
         let n = if row[2] == "native" { "2" } else { "3" };
         assert!(row[1].starts_with("gaussian") && row[8] == n, "{out}");
     }
+    assert_eq!(rows(&out, "the same in log odds").len(), 4, "{out}");
     assert!(out.contains("accuracy of each arm minus standard, paired by data set"), "{out}");
 
     let (out, _) = run(&lab, "upscaling", &[&three[..], &["protocols=0"]].concat());
